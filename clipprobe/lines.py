@@ -77,6 +77,11 @@ def listed(parts: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
+def has_half_character(text: str) -> bool:
+    """Whether a lone surrogate is in it, which can be neither read as text nor written."""
+    return not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
 def one_line(text: str) -> str:
     """``text`` on one line, with control characters shown as escapes.
 

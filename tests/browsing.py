@@ -32,6 +32,12 @@ CALLS_HOME = {
 ODD = "strange ‮evil $x^2$ <b>b</b> [l](a) :smile:".replace("/", "∕")
 """A name of files and folders."""
 ODD_UNIT = "vision.blocks.1.mlp.post:5"
+ODD_WORDS = (
+    "<b>evil", "[evil](a)", "$x^2$", ":red[a]", "<script>", "``", "**evil**", 'evil,"a',
+    "e\u0301vil", "собака", "قط", "猫", "👍", "\u202eevil", "\u200b", "evil\x00", "  ",
+    "evil" * 60,
+)  # fmt: skip
+"""Words, of which some cannot be drawn."""
 
 
 def odd_text(home: str) -> str:

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.attribution.explanation import Explanation
-from clipprobe.report import Block, MapExplorer, MapLayer, Page, Paragraph, Section, Table
+from clipprobe.report import Block, Chart, MapExplorer, MapLayer, Page, Paragraph, Section, Table
 from clipprobe.report import Warning as Note
 from clipprobe.report.numbers import format_number
 
 if TYPE_CHECKING:
     from clipprobe.attribution.decomposition import EmbeddingParts
+    from clipprobe.attribution.faithfulness.one_image import ImageFaithfulness
     from clipprobe.attribution.interactions import Interactions
     from clipprobe.attribution.words_explained import WordExplanation
     from clipprobe.models import Clip
@@ -25,6 +26,20 @@ _NOTES = (
     "saying why the model scored it so.",
 )
 
+FAITHFULNESS = "How faithful is each map on this image?"
+_CURVES = {
+    "insertion": "patches uncovered, strongest first",
+    "deletion": "patches covered, strongest first",
+}
+_HOW_TO_READ = (
+    "Insertion is the mean cosine while the strongest patches are uncovered first, deletion the "
+    "mean, negated, while they are covered first: higher is better. A map that knows nothing beats "
+    "all {n} random orders on one image of {more}; one that is smooth may gain by that alone, as "
+    "the method centre shows, which reads nothing of the model. The text is read as it is, "
+    "whatever was subtracted from it. One image is an anecdote: clipprobe audit faithfulness "
+    "measures the methods on a set."
+)
+
 
 def explanation_page(
     clip: Clip,
@@ -34,6 +49,7 @@ def explanation_page(
     words: WordExplanation | None = None,
     pairs: Interactions | None = None,
     parts: EmbeddingParts | None = None,
+    faithful: ImageFaithfulness | None = None,
 ) -> Page:
     """Everything that is known of one score; see :func:`clipprobe.report.write_html`.
 
@@ -43,12 +59,15 @@ def explanation_page(
         words: What each word adds.
         pairs: Which patch with which word.
         parts: The image's embedding, taken apart; ranked along the text.
+        faithful: How faithful the maps are on this image.
     """
     first = maps[0]
     sections = [
         Section("Maps", _explored(clip, image, maps, words, pairs)),
         Section("Methods", [_methods(maps), *(Paragraph(text) for text in _NOTES)]),
     ]
+    if faithful is not None:
+        sections.append(faithfulness_section(faithful))
     if words is not None:
         sections.append(Section("Words", [_words(words)]))
     if pairs is not None:
@@ -61,6 +80,48 @@ def explanation_page(
         subtitle=f"{_what(first)}: {format_number(first.score)}",
         sections=sections,
         provenance={**first.provenance, "methods": [one.method for one in maps]},
+    )
+
+
+def faithfulness_section(found: ImageFaithfulness) -> Section:
+    """Insertion and deletion of every map beside random orders: a table, curves, how to read it."""
+    from clipprobe.figures.tracing import patch_chart
+
+    n, charts = found.random.n, list[Block]()
+    for metric, what in _CURVES.items():
+        chart = patch_chart(
+            found.shares,
+            {one.method: one.curves[metric] for one in found.maps if not one.reason},
+            (found.random.low[metric], found.random.high[metric]),
+            what=what,
+            axis="cosine",
+            control=f"{n} random orders, lowest to highest",
+        )
+        alt = f"{metric.capitalize()}: cosine of the image with “{found.text}” by method, {what}"
+        charts.append(Chart(chart, alt))
+    return Section(
+        FAITHFULNESS,
+        [Paragraph(_HOW_TO_READ.format(n=n, more=n + 1)), _faithful(found), *charts],
+    )
+
+
+def _faithful(found: ImageFaithfulness) -> Table:
+    n = found.random.n
+    rows = []
+    for one in found.maps:
+        beaten = [metric for metric in _CURVES if one.above[metric] == n]
+        rows.append([one.method, one.reason or " and ".join(beaten) or "neither"])
+        for metric in _CURVES:
+            value = format_number(one.values[metric])
+            above = one.above[metric]
+            rows[-1].append(value if above is None else f"{value}, above {above} of {n}")
+    for name, end in (("lowest", min), ("highest", max)):
+        ends = [format_number(end(found.random.values[metric])) for metric in _CURVES]
+        rows.append([f"{name} random order", "the control", *ends])
+    return Table(
+        ["method", "beats random order by", *_CURVES],
+        rows,
+        f"n = 1 image, no interval; {found.n_encodings:,} images were encoded; {found.protocol}.",
     )
 
 

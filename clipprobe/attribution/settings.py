@@ -48,6 +48,8 @@ class Explaining(Pool):
     """Which patch counts with which word."""
     parts: bool = False
     """Which heads and neurons hold the score."""
+    faithfulness: bool = False
+    """How faithful each map is on this image, beside random orders of the patches."""
     out: Annotated[Path | None, HOW] = None
     """Write the maps here: an image (.png), a page to click through (.html), or .safetensors."""
     hook: Annotated[

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from clipprobe.report.numbers import format_number
+
 if TYPE_CHECKING:
     from clipprobe.attribution import Explanation, WordExplanation
     from clipprobe.attribution.decomposition import EmbeddingParts
+    from clipprobe.attribution.faithfulness.one_image import ImageFaithfulness, MapScores
     from clipprobe.attribution.interactions import Interactions
 
 _MOST = 8
@@ -79,3 +82,32 @@ def part_lines(parts: EmbeddingParts, direction: Any) -> str:
     lines += [f"  {value:+.4f}  {name}" for name, value in parts.ranked(direction, _MOST)]
     lines.append(f"  (all parts sum to the embedding to within {parts.gap:.1g})")
     return "\n".join(lines)
+
+
+def faithful_lines(found: ImageFaithfulness) -> str:
+    """How faithful each map is on this image, beside random orders of the patches."""
+    lines = [f"faithfulness on this one image ({found.protocol}):"]
+    lines += [f"  {one.method}: {faithful_words(one, found.random.n)}" for one in found.maps]
+    for metric in ("insertion", "deletion"):
+        values = found.random.values[metric]
+        lines.append(
+            f"  random orders, {metric}: {format_number(min(values))} to "
+            f"{format_number(max(values))} ({found.random.n} orders)"
+        )
+    return "\n".join(lines)
+
+
+def faithful_words(one: MapScores, n_orders: int) -> str:
+    """What a map reaches beside random orders, in a sentence."""
+    if one.reason:
+        return f"Not measured: {one.reason}."
+    parts = []
+    for metric in ("insertion", "deletion"):
+        above = one.above[metric]
+        beside = (
+            f"beats all {n_orders} random orders"
+            if above == n_orders
+            else f"does not beat random order (above {above} of {n_orders})"
+        )
+        parts.append(f"{metric} {format_number(one.values[metric])} {beside}")
+    return f"{'; '.join(parts)}.".capitalize()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.attribution.registry import settings_of_each, shared_pass
 from clipprobe.attribution.settings import Explaining
 from clipprobe.attribution.terminal import (
+    faithful_lines,
     interaction_lines,
     numbers,
     part_lines,
@@ -22,6 +24,7 @@ from clipprobe.runs.files import check_file
 from clipprobe.settings.shared import Model, Terminal
 
 if TYPE_CHECKING:
+    from clipprobe.attribution.explanation import Explanation
     from clipprobe.models import Clip
 
 
@@ -40,6 +43,11 @@ def explain(settings: Explaining, model: Model, terminal: Terminal) -> None:
     if settings.unit and (settings.words or settings.interactions or settings.parts):
         raise ConfigError(
             "--words, --interactions and --parts take a text apart, and a unit was given."
+        )
+    if settings.faithfulness and len(text) != 1:
+        raise ConfigError(
+            f"--faithfulness measures maps by the cosine with one text, and "
+            f"{'a unit was' if settings.unit else f'{len(text)} texts were'} given: give one text."
         )
     refuse_person_groups([*text, *settings.against], "explain")  # before a model is loaded
     # Before a model is loaded: a wrong method, an image or a place that cannot be used.
@@ -68,7 +76,7 @@ def explain(settings: Explaining, model: Model, terminal: Terminal) -> None:
         pool=settings.pool,
     )
     maps = [rows[0] for rows in explanations.values()]
-    more = _more(clip, settings, (text or [""])[0])
+    more = _more(clip, settings, (text or [""])[0], maps)
     if out is not None:
         write_explained(clip, ScoreFindings(image=settings.image, maps=maps, **more), out)
         say(f"The map is {out}: orange raises the score, blue lowers it.")
@@ -85,8 +93,10 @@ def explain(settings: Explaining, model: Model, terminal: Terminal) -> None:
     )
 
 
-def _more(clip: Clip, settings: Explaining, text: str) -> dict[str, Any]:
-    """Words, pairs of patches and words, and parts, as far as they are wanted."""
+def _more(
+    clip: Clip, settings: Explaining, text: str, maps: Sequence[Explanation]
+) -> dict[str, Any]:
+    """Words, pairs of patches and words, parts and faithfulness, as far as they are wanted."""
     more: dict[str, Any] = {}
     if settings.words is not None:
         from clipprobe.attribution import explain_words
@@ -100,11 +110,21 @@ def _more(clip: Clip, settings: Explaining, text: str) -> dict[str, Any]:
         from clipprobe.attribution.decomposition import decompose
 
         more["parts"] = decompose(clip, settings.image)
+    if settings.faithfulness:
+        from clipprobe.attribution.faithfulness import image_faithfulness
+
+        more["faithful"] = image_faithfulness(clip, settings.image, text, maps)
     return more
 
 
 def _account(
-    clip: Clip, text: str, *, words: Any = None, pairs: Any = None, parts: Any = None
+    clip: Clip,
+    text: str,
+    *,
+    words: Any = None,
+    pairs: Any = None,
+    parts: Any = None,
+    faithful: Any = None,
 ) -> tuple[dict[str, Any], list[str]]:
     """The same as data and as lines."""
     data: dict[str, Any] = {}
@@ -119,6 +139,9 @@ def _account(
         direction = clip.encode_texts([text])[0]
         data["parts"] = dict(parts.ranked(direction, 50))
         lines.append(part_lines(parts, direction))
+    if faithful is not None:
+        data["faithfulness"] = faithful.to_json()
+        lines.append(faithful_lines(faithful))
     return data, lines
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from clipprobe.attribution import Explanation, WordExplanation
     from clipprobe.attribution.decomposition import EmbeddingParts
+    from clipprobe.attribution.faithfulness.one_image import ImageFaithfulness
     from clipprobe.attribution.interactions import Interactions
     from clipprobe.models import Clip
 
@@ -31,6 +32,7 @@ class ScoreFindings:
         words: What each word adds.
         pairs: Which patch with which word.
         parts: The image's embedding, taken apart.
+        faithful: How faithful the maps are on this image.
     """
 
     image: object
@@ -38,6 +40,7 @@ class ScoreFindings:
     words: WordExplanation | None = None
     pairs: Interactions | None = None
     parts: EmbeddingParts | None = None
+    faithful: ImageFaithfulness | None = None
 
 
 def check_suffix(out: Path) -> None:
@@ -127,6 +130,7 @@ def _html(clip: Clip, findings: ScoreFindings, out: Path) -> None:
         words=findings.words,
         pairs=findings.pairs,
         parts=findings.parts,
+        faithful=findings.faithful,
     )
     write_html(page, out)
 

@@ -110,6 +110,10 @@ class Shortened:
         rows = self.inner(texts)
         return [row if len(row) <= most else [*row[: most - 1], row[-1]] for row in rows]
 
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text before any is cut, special tokens included."""
+        return self.inner.lengths(texts)
+
     def piece(self, token: int) -> str:
         """A token as text, for display."""
         return self.inner.piece(token)

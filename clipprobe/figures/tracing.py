@@ -1,4 +1,4 @@
-"""Charts of a traced score."""
+"""Charts of what is taken away: units of a traced score, patches of an explained one."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.figures.common import error_bars
-from clipprobe.figures.theme import BLUE, label, theme
+from clipprobe.figures.theme import BLUE, PALETTE, label, theme
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 _BAND = "rgba(128, 128, 128, 0.35)"
+_DASHES = ("solid", "dash", "dot", "dashdot")
 
 
 def removal_chart(rows: Sequence[Mapping[str, Any]], kind: str, what: str) -> go.Figure:
@@ -26,15 +27,13 @@ def removal_chart(rows: Sequence[Mapping[str, Any]], kind: str, what: str) -> go
 
     sizes = [str(row["k"]) for row in rows]
     figure = go.Figure()
-    figure.add_scatter(
-        x=sizes + sizes[::-1],
-        y=[row["random"]["high"] for row in rows] + [row["random"]["low"] for row in rows][::-1],
-        fill="toself",
-        mode="lines",
-        fillcolor=_BAND,
-        line={"width": 0},
-        hoverinfo="skip",
-        name="random sets, middle 95 %",
+    random = [row["random"] for row in rows]
+    _add_band(
+        figure,
+        sizes,
+        [one["low"] for one in random],
+        [one["high"] for one in random],
+        "random sets, middle 95 %",
     )
     measured = [row for row in rows if row["removed"]["value"] is not None]
     figure.add_scatter(
@@ -50,3 +49,61 @@ def removal_chart(rows: Sequence[Mapping[str, Any]], kind: str, what: str) -> go
     figure.update_xaxes(title=label(f"{kind}s taken out"), type="category")
     figure.update_yaxes(title=f"share of the {what} that is gone")
     return theme(figure, height=360)
+
+
+def patch_chart(
+    shares: Sequence[float],
+    curves: Mapping[str, Sequence[float]],
+    band: tuple[Sequence[float], Sequence[float]],
+    *,
+    what: str,
+    axis: str,
+    control: str,
+) -> go.Figure:
+    """A score while patches are covered or uncovered, one line per map, over a band of chance.
+
+    Args:
+        shares: Share of the patches at each step.
+        curves: Name -> score at each step.
+        band: The lowest and the highest score of the control at each step.
+        what: What happens to the patches, for the axis.
+        axis: What the score is.
+        control: What the band is.
+    """
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    _add_band(figure, shares, *band, control)
+    for i, (name, scores) in enumerate(curves.items()):
+        colour = PALETTE[i % len(PALETTE)]
+        figure.add_scatter(
+            x=list(shares),
+            y=list(scores),
+            mode="lines+markers",
+            name=label(name),
+            line={"color": colour, "dash": _DASHES[i // len(PALETTE) % len(_DASHES)]},
+            marker={"color": colour, "size": 6},
+            hovertemplate="%{x:.0%}: %{y:.3f}<extra>"
+            + label(name).replace("%", "&#37;")
+            + "</extra>",
+        )
+    theme(figure, height=380)
+    figure.update_layout(legend={"y": 1.02, "yanchor": "bottom"})
+    figure.update_xaxes(title_text=label(what), tickformat=".0%")
+    figure.update_yaxes(title_text=label(axis))
+    return figure
+
+
+def _add_band(
+    figure: go.Figure, places: Sequence[Any], low: Sequence[float], high: Sequence[float], name: str
+) -> None:
+    figure.add_scatter(
+        x=[*places, *places[::-1]],
+        y=[*high, *low[::-1]],
+        fill="toself",
+        mode="lines",
+        fillcolor=_BAND,
+        line={"width": 0},
+        hoverinfo="skip",
+        name=label(name),
+    )

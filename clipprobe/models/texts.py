@@ -15,6 +15,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from clipprobe.errors import DataError
+from clipprobe.lines import has_half_character, shortened
+
+_NAMED, _NAME = 3, 60
+"""Texts that a sentence on what was cut names, and letters of each."""
 
 
 class Tokens(Protocol):
@@ -25,6 +29,9 @@ class Tokens(Protocol):
 
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:
         """One list of ids per text; over-long texts are cut, with one counted warning."""
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text before any is cut, special tokens included."""
 
     def piece(self, token: int) -> str:
         """A token as text, for display."""
@@ -66,9 +73,10 @@ class HFTokens:
         if not texts:
             return []
         with self._lock:
-            # Without truncation first: the true lengths are what tells how many were cut.
+            # Without truncation first: the true lengths are what tells which are cut.
             ids: list[list[int]] = self.tokenizer(list(texts), verbose=False)["input_ids"]
-            too_long = [i for i, row in enumerate(ids) if len(row) > self.context]
+            lengths = [len(row) for row in ids]
+            too_long = [i for i, n in enumerate(lengths) if n > self.context]
             limit = {"truncation": True, "max_length": self.context}
             if self.pad_to_context:
                 ids = self.tokenizer(list(texts), padding="max_length", **limit)["input_ids"]
@@ -76,9 +84,15 @@ class HFTokens:
                 cut = self.tokenizer([texts[i] for i in too_long], **limit)["input_ids"]
                 for i, row in zip(too_long, cut, strict=True):
                     ids[i] = row
-        if too_long:
-            warn_truncated(len(too_long), len(texts), self.context)
+        _warn_cut(texts, lengths, self.context)
         return ids
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text before any is cut, special tokens included."""
+        if not texts:
+            return []
+        with self._lock:
+            return [len(row) for row in self.tokenizer(list(texts), verbose=False)["input_ids"]]
 
     def piece(self, token: int) -> str:
         """A token as text, for display."""
@@ -98,12 +112,17 @@ class OpenClipTokens:
         start, end = self.tokenizer.sot_token_id, self.tokenizer.eot_token_id
         with self._lock:
             ids = [[start, *self.tokenizer.encode(text), end] for text in texts]
-        too_long = [i for i, row in enumerate(ids) if len(row) > self.context]
-        for i in too_long:
-            ids[i] = [*ids[i][: self.context - 1], end]
-        if too_long:
-            warn_truncated(len(too_long), len(texts), self.context)
+        lengths = [len(row) for row in ids]
+        for i, n in enumerate(lengths):
+            if n > self.context:
+                ids[i] = [*ids[i][: self.context - 1], end]
+        _warn_cut(texts, lengths, self.context)
         return ids
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text before any is cut, special tokens included."""
+        with self._lock:
+            return [len(self.tokenizer.encode(text)) + 2 for text in texts]
 
     def piece(self, token: int) -> str:
         """A token as text, for display."""
@@ -111,13 +130,30 @@ class OpenClipTokens:
             return str(self.tokenizer.decode([token])).strip()
 
 
-def warn_truncated(n: int, n_texts: int, context: int) -> None:
-    """Say once per call how many texts were cut."""
-    warnings.warn(
-        f"{n} of {n_texts} texts have more than the {context} tokens that this model reads "
-        "and were cut at their end.",
-        stacklevel=5,  # the caller of Clip.encode_texts
+def cut_sentence(texts: Sequence[str], lengths: Sequence[int], context: int) -> str:
+    """Which texts are cut, the longest three by name; empty where none is.
+
+    Args:
+        lengths: Tokens of each text before any is cut.
+        context: Most tokens that the model reads.
+    """
+    cut = [(n, text) for n, text in zip(lengths, texts, strict=True) if n > context]
+    if not cut:
+        return ""
+    distinct = sorted(dict.fromkeys(cut), key=lambda one: -one[0])
+    named = [f"{shortened(text, _NAME)!r} has {n:,}" for n, text in distinct[:_NAMED]]
+    if len(distinct) > _NAMED:
+        named.append(f"and {len(distinct) - _NAMED:,} more")
+    return (
+        f"{len(cut):,} of {len(texts):,} texts have more than the {context} tokens that this model "
+        f"reads and were cut at their end: {'; '.join(named)}."
     )
+
+
+def _warn_cut(texts: Sequence[str], lengths: Sequence[int], context: int) -> None:
+    """Say once per call which texts were cut."""
+    if sentence := cut_sentence(texts, lengths, context):
+        warnings.warn(sentence, stacklevel=5)  # the caller of Clip.encode_texts
 
 
 def check_texts(texts: Iterable[str]) -> list[str]:
@@ -137,7 +173,7 @@ def check_texts(texts: Iterable[str]) -> list[str]:
             raise DataError(
                 f"Text {index} is a {type(text).__name__}, not a string: give texts as strings."
             )
-        if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+        if has_half_character(text):
             raise DataError(
                 f"Text {index} ({text!r}) holds half a character (a lone surrogate), which no "
                 "tokenizer can read: decode it as UTF-8."

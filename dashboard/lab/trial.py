@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -16,55 +15,9 @@ from PIL import Image
 
 from attacks.typographic import TypographicAttack
 from attacks.typographic.attack.controls import nonsense_word
-from clipprobe.errors import DataError
-from clipprobe.people import in_sentences, refuse_person_groups
 from clipprobe.zeroshot.classes import Classes, key
-from clipprobe.zeroshot.prompts import check_templates
 
-MAX_CLASSES = 1000
 MAX_WORD = 60
-STARTING_CLASSES = (
-    "apple", "dog", "cat", "car", "house", "tree", "banana", "guitar", "phone", "fish", "clock",
-    "rose",
-)  # fmt: skip
-
-
-def read_classes(text: str) -> list[str]:
-    """One class a line; a name that is there already, in any spelling, counts once.
-
-    Raises:
-        DataError: fewer than two classes, or too many.
-        ConfigError: one names a group of people.
-    """
-    first: dict[str, str] = {}
-    for line in text.splitlines():
-        if key(line):
-            first.setdefault(key(line), line.strip())
-    names = list(first.values())
-    if len(names) < 2:
-        raise DataError(
-            f"The class list holds {len(names)} name(s), and an answer is a choice: give at least "
-            "two, one a line."
-        )
-    if len(names) > MAX_CLASSES:
-        raise DataError(
-            f"The class list holds {len(names):,} names and the lab takes {MAX_CLASSES:,}: shorten "
-            "it, or use clipprobe audit typographic."
-        )
-    refuse_person_groups(names, "the lab")
-    return names
-
-
-@lru_cache(maxsize=16)
-def checked_classes(text: str, templates: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The classes and the prompts of two fields; the last ones are known.
-
-    Raises:
-        DataError, ConfigError: as :func:`read_classes`, or a prompt has no place for the class.
-    """
-    names, prompts = read_classes(text), tuple(check_templates(templates.splitlines()))
-    refuse_person_groups(in_sentences(names, prompts), "the lab")
-    return tuple(names), prompts
 
 
 def with_added(names: Sequence[str], extra: Sequence[str]) -> tuple[list[str], list[str]]:

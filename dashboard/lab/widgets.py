@@ -17,6 +17,7 @@ from clipprobe.stimuli import STYLES, Picture, Scene, concepts, render
 from clipprobe.stimuli.text import DEFAULT_FONT, fonts, rgb
 from clipprobe.zeroshot import TEMPLATES
 from dashboard import snippets, state
+from dashboard.classes import MAX_CLASSES, STARTING_CLASSES
 from dashboard.lab import trial as lab
 
 OWN_PLACE = "where the sliders say"
@@ -193,7 +194,7 @@ def of_run(config: Mapping[str, Any]) -> dict[str, str]:
             address[widget] = names.get(ink and rgb(ink), "none")
     classes = [one for one in config.get("classes") or () if isinstance(one, str)]
     if classes:
-        address["classes"] = "\n".join(classes[: lab.MAX_CLASSES])
+        address["classes"] = "\n".join(classes[:MAX_CLASSES])
         things = [one for one in classes if one in {item.name for item in concepts()}]
         if things:
             address["concept"] = things[0]
@@ -210,7 +211,7 @@ def choose_classes() -> tuple[str, str]:
     st.subheader("Answers", anchor=False)
     classes = st.text_area(
         "Classes to choose from, one a line",
-        "\n".join(lab.STARTING_CLASSES),
+        "\n".join(STARTING_CLASSES),
         height=180,
         key="classes",
         bind="query-params",

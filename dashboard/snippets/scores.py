@@ -24,22 +24,37 @@ class ExplainCall:
     methods: Sequence[str]
     options: Mapping[str, Any]
     """``against`` and ``centre``; empty for a unit."""
+    faithful: bool = False
+    """Whether it is measured how faithful the maps are."""
 
     def code(self) -> str:
         """In Python."""
         more = "".join(f", {name}={value!r}" for name, value in self.options.items() if value)
+        load, before, after = list[str](), list[str](), list[str]()
+        if self.faithful:
+            load = ["from clipprobe.attribution.faithfulness import image_faithfulness"]
+            before = ["maps = []"]
+            after = [
+                "    maps.append(one)",
+                f"faithful = image_faithfulness(clip, image, {self.target!r}, maps)",
+                "for one in faithful.maps:",
+                '    print(one.method, one.values, one.above, "of", faithful.random.n)',
+            ]
         call = f"clipprobe.explain(clip, image, {self.target!r}, method=method{more})"
         return "\n".join(
             [
                 "import clipprobe",
+                *load,
                 *self.image.imports,
                 "",
                 load_line(self.spec, self.edits),
                 *self.image.body,
                 "image = clip.preprocess.to_grid(image)  # as the model sees it",
+                *before,
                 f"for method in {list(self.methods)!r}:",
                 f"    one = {call}",
                 "    print(method, one.score, one.map.shape, one.map.min(), one.map.max())",
+                *after,
                 "",
             ]
         )
@@ -49,6 +64,7 @@ class ExplainCall:
         flags = [part for name in self.methods for part in ("--method", name)]
         flags += [part for text in self.options.get("against", ()) for part in ("--against", text)]
         flags += ["--centre"] if self.options.get("centre") else []
+        flags += ["--faithfulness"] if self.faithful else []
         flags += [*model_flags(self.spec, self.edits), "--json"]
         inputs = ["--", self.image.file, self.target]
         if not self.options:

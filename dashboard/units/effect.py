@@ -10,6 +10,7 @@ from PIL import Image
 from clipprobe.figures.effects import effect_beside_controls
 from dashboard import state
 from dashboard.components import number, plain
+from dashboard.cut import note_cut
 from dashboard.units.where import MAX_TEXT, choose_image
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def show_effect(atlas: Atlas, unit: Unit, clip: Clip) -> None:
         return
     found = effect_of(clip, state.identity(clip), unit.address, image, text, method)
     with right:
+        note_cut(clip, [text])
         number(
             "Change of the logit",
             f"{found.effect.value:+.4f}".replace("-", "−"),

@@ -14,7 +14,7 @@ from clipprobe.neurons.sheet.evidence import Evidence, gather
 from clipprobe.neurons.sheet.sheet import run_warnings
 from clipprobe.report.numbers import format_cell
 from clipprobe.runs import RunView
-from dashboard import state
+from dashboard import atlas_state
 from dashboard.components import plain
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def evidence_of(atlas: Atlas, runs: Sequence[RunView]) -> Evidence:
 def names_of(atlas: Atlas, evidence: Evidence) -> dict[str, UnitName]:
     """What runs of labels call the units of an atlas; read once for each set of runs."""
     runs = evidence.runs.get("labels", ())
-    return _names(state.atlas_key(atlas), tuple(str(run.path) for run in runs), runs)
+    return _names(atlas_state.atlas_key(atlas), tuple(str(run.path) for run in runs), runs)
 
 
 @st.cache_resource(show_spinner=False, max_entries=8, ttl=60)

@@ -12,7 +12,7 @@ from PIL import Image
 from clipprobe.errors import UnreadableImageError
 from clipprobe.neurons.atlas.showing import caption, range_words, token_words
 from clipprobe.neurons.atlas.thumbnails import SIDE
-from dashboard import state
+from dashboard import atlas_state, state
 from dashboard.components import plain
 from dashboard.elements import Tile, gallery
 from dashboard.elements.parts import as_text, webp_text
@@ -49,7 +49,7 @@ def seen(_clip: Clip, key: str, _atlas: Atlas, atlas: str, number: int) -> str:
     Raises:
         UnreadableImageError: the image is no longer where the scan found it.
     """
-    return as_text(state.atlas_view(_clip, key, _atlas, atlas, number))
+    return as_text(atlas_state.atlas_view(_clip, key, _atlas, atlas, number))
 
 
 def sources(atlas: Atlas, numbers: Iterable[int], clip: Clip | None = None) -> dict[str, str]:
@@ -59,7 +59,7 @@ def sources(atlas: Atlas, numbers: Iterable[int], clip: Clip | None = None) -> d
         clip: The model that saw them, for an atlas that keeps no thumbnails; None for the images as
             they are.
     """
-    key, texts = state.atlas_key(atlas), {}
+    key, texts = atlas_state.atlas_key(atlas), {}
     for number in dict.fromkeys(numbers):
         kept = atlas.thumbnails.get(number)
         if kept is not None:
@@ -124,12 +124,12 @@ def _box(
 
 def _heat(atlas: Atlas, firing: Firing, clip: Clip, address: str) -> NDArray[np.float32] | None:
     try:
-        image = state.atlas_view(
-            clip, state.identity(clip), atlas, state.atlas_key(atlas), firing.image
+        image = atlas_state.atlas_view(
+            clip, state.identity(clip), atlas, atlas_state.atlas_key(atlas), firing.image
         )
     except UnreadableImageError:
         return None
-    return state.unit_on(clip, state.identity(clip), address, image).map
+    return atlas_state.unit_on(clip, state.identity(clip), address, image).map
 
 
 def show_range(atlas: Atlas, site: Site, unit: Unit, clip: Clip | None, part: str) -> None:

@@ -12,7 +12,7 @@ import streamlit as st
 from clipprobe.hooks.names import parse_name, parse_unit
 from clipprobe.neurons.atlas.statistics.plane import UnitPlane, unit_plane
 from clipprobe.neurons.sheet.query import Match, find_by_query
-from dashboard import state
+from dashboard import atlas_state
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,7 +34,7 @@ class Found:
 def found_units(atlas: Atlas, evidence: Evidence, line: str, sites: Sequence[str]) -> Found:
     """The units of some hook points that a line of text asks for."""
     runs = tuple(str(run.path) for runs in evidence.runs.values() for run in runs)
-    return _found(atlas, state.atlas_key(atlas), evidence, runs, line.strip(), tuple(sites))
+    return _found(atlas, atlas_state.atlas_key(atlas), evidence, runs, line.strip(), tuple(sites))
 
 
 @st.cache_resource(show_spinner="Searching…", max_entries=8, ttl=600)
@@ -71,7 +71,7 @@ def plane(_atlas: Atlas, atlas: str) -> UnitPlane:
 @st.cache_resource(show_spinner=False, max_entries=8)
 def highest_peak(_atlas: Atlas, atlas: str) -> float:
     """The peak of the most selective unit; 1 where no unit has one."""
-    peaks = [state.unit_table(_atlas, atlas, name).peak for name in _atlas.sites]
+    peaks = [atlas_state.unit_table(_atlas, atlas, name).peak for name in _atlas.sites]
     highest = max((float(np.nanmax(one)) for one in peaks if not np.isnan(one).all()), default=1.0)
     return max(highest, 1e-9)
 

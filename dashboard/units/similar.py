@@ -8,7 +8,7 @@ import streamlit as st
 
 from clipprobe.neurons.atlas.statistics.plane import Neighbours, nearest_units
 from clipprobe.neurons.sheet.query import Match
-from dashboard import state
+from dashboard import atlas_state
 from dashboard.components import plain
 from dashboard.units.wall import show_wall
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def show_neighbours(atlas: Atlas, run: str, address: str, names: Mapping[str, UnitName]) -> None:
     """The nearest units as tiles, beside the cosine that chance reaches."""
     st.subheader("Units with the same strongest images", anchor=False)
-    found = neighbours(atlas, state.atlas_key(atlas), address)
+    found = neighbours(atlas, atlas_state.atlas_key(atlas), address)
     if not found.units:
         st.info("No other unit has one of its strongest images.")
         return

@@ -12,7 +12,7 @@ import streamlit as st
 from clipprobe.hooks.names import parse_name, parse_unit
 from clipprobe.neurons.atlas.showing import peak_text
 from clipprobe.neurons.sheet.query import Match
-from dashboard import state
+from dashboard import atlas_state
 from dashboard.address import UNIT, Address
 from dashboard.components import plain
 from dashboard.elements import Points, Tile, gallery, points
@@ -48,9 +48,9 @@ def unit_tile(
     atlas: Atlas, run: str, match: Match, name: UnitName | None, note: UnitNote | None = None
 ) -> Tile:
     """One unit: its strongest images, its name, its peak beside what chance gives."""
-    key = state.atlas_key(atlas)
+    key = atlas_state.atlas_key(atlas)
     place = parse_unit(match.address)
-    table = state.unit_table(atlas, key, place.hook)
+    table = atlas_state.unit_table(atlas, key, place.hook)
     top = atlas.strongest(match.address, N_IMAGES)
     peak, highest = float(table.peak[place.index]), highest_peak(atlas, key)
     known = not np.isnan(peak)
@@ -95,7 +95,7 @@ def short(address: str) -> str:
 
 def show_plane(atlas: Atlas, run: str, found: Found) -> None:
     """All units as points, the found ones in colour."""
-    layout = plane(atlas, state.atlas_key(atlas))
+    layout = plane(atlas, atlas_state.atlas_key(atlas))
     blocks = list(dict.fromkeys(block_of(name) for name in layout.sites))
     groups = np.concatenate(
         [np.full(n, blocks.index(block_of(name))) for name, n in layout.sites.items()]

@@ -10,8 +10,9 @@ from PIL import Image
 
 from clipprobe.errors import DataError, UnsupportedHookError
 from clipprobe.neurons.words.grid import WordGrid, draw_word
-from dashboard import snippets, state
+from dashboard import atlas_state, snippets, state
 from dashboard.components import number, plain
+from dashboard.cut import note_cut
 from dashboard.elements import Panel, coloured_words, heat
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def show_where(atlas: Atlas, unit: Unit, clip: Clip) -> snippets.Mapped:
     with left:
         image, name, mapped = choose_image(atlas, unit, clip)
     try:
-        found = state.unit_on(clip, state.identity(clip), unit.address, image)
+        found = atlas_state.unit_on(clip, state.identity(clip), unit.address, image)
     except UnsupportedHookError:
         left.image(image, width=220, alt=f"The image {name}, as the model sees it")
         right.info("This hook point has no places on the image, so there is no map.")
@@ -91,7 +92,9 @@ def choose_image(atlas: Atlas, unit: Unit, clip: Clip) -> tuple[Image.Image, str
         format_func=lambda image: image_words(firings[image]),
         key=f"image of {unit.address}",  # another unit starts with its own strongest
     )
-    view = state.atlas_view(clip, state.identity(clip), atlas, state.atlas_key(atlas), chosen)
+    view = atlas_state.atlas_view(
+        clip, state.identity(clip), atlas, atlas_state.atlas_key(atlas), chosen
+    )
     return view, firings[chosen].id, snippets.Mapped(image=chosen, upload=None)
 
 
@@ -110,7 +113,8 @@ def show_where_in_text(unit: Unit, clip: Clip, inputs: str) -> None:
     text = st.text_input(
         "Text", unit.top[0].id, max_chars=MAX_TEXT, key="words", bind="query-params"
     )
-    found = state.unit_on_text(clip, state.identity(clip), unit.address, text)
+    note_cut(clip, [text])
+    found = atlas_state.unit_on_text(clip, state.identity(clip), unit.address, text)
     coloured_words(found.tokens, found.values, unit="activation", key="tokens")
     if unit.pool in ("max", "mean"):
         value = float(found.values.max() if unit.pool == "max" else found.values.mean())

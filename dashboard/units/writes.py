@@ -10,6 +10,7 @@ import streamlit as st
 from clipprobe.errors import DataError
 from dashboard import state
 from dashboard.components import plain
+from dashboard.cut import note_cut
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -41,6 +42,7 @@ def show_writes(atlas: Atlas, address: str, clip: Clip) -> None:
                 f"The list has {len(texts):,} texts, and their mean is subtracted: give from 2 to "
                 f"{MOST_TEXTS}, one a line."
             )
+        note_cut(clip, texts)
         pool = "" if vision else atlas.pool
         found = written(clip, state.identity(clip), address, texts, pool)
         for place, (title, ends) in zip(

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 from PIL import Image
 
+from clipprobe.attribution.page import faithfulness_section
 from clipprobe.attribution.registry import METHODS, supported_methods
-from clipprobe.attribution.terminal import numbers
+from clipprobe.attribution.terminal import faithful_words, numbers
 from clipprobe.models import Clip
 from clipprobe.people import refuse_person_groups
 from dashboard import explained, snippets, state
 from dashboard.address import EXPLAIN
+from dashboard.blocks import show_sections
 from dashboard.components import errors_shown, number, plain
+from dashboard.cut import note_cut
 from dashboard.elements import Panel, coloured_words, heat
+from dashboard.faithful import ask_faithfulness
 from dashboard.header import Page, show_page
 from dashboard.lab.widgets import choose_picture, source_picture
 
 if TYPE_CHECKING:
     from clipprobe.attribution.explanation import Explanation
+    from clipprobe.attribution.faithfulness import ImageFaithfulness
 
 FIRST = ("head_tokens", "keep_only", "grad_eclip", "maskclip", "integrated_gradients", "random")
 N_PARTS = 12
@@ -70,6 +76,8 @@ def show(page: Page) -> None:
             "against": tuple(filter(None, map(str.strip, against.splitlines()))),
             "centre": centre,
         }  # fmt: skip
+        if not unit:
+            note_cut(clip, [target, *options["against"]])
         call = snippets.ExplainCall(
             spec=state.chosen_spec(),
             edits=state.chosen_edits(),
@@ -80,8 +88,17 @@ def show(page: Page) -> None:
         )
         page.python, page.command = call.code(), call.command()
         show_score(clip, image, target, unit)
-        place, found = show_maps(clip, image, target, methods, options)
-        page.say([numbers(one) for one in found])
+        place, found, faithful = show_maps(clip, image, target, methods, options)
+        page.say(
+            {
+                "maps": [numbers(one) for one in found],
+                "faithfulness": None if faithful is None else faithful.to_json(),
+            }
+        )
+        if faithful is not None:
+            call = replace(call, faithful=True)
+            page.python, page.command = call.code(), call.command()
+            show_sections([faithfulness_section(faithful)], key="faithfulness")
         if not unit:
             show_words(clip, image, target, place)
             show_parts(clip, image, target)
@@ -106,44 +123,53 @@ def show_score(clip: Clip, image: Image.Image, target: str, unit: bool) -> None:
 
 def show_maps(
     clip: Clip, image: Image.Image, target: str, methods: list[str], options: dict[str, Any]
-) -> tuple[tuple[float, float] | None, list[Explanation]]:
-    """Every method's map with one cursor.
+) -> tuple[tuple[float, float] | None, list[Explanation], ImageFaithfulness | None]:
+    """Every method's map with one cursor, each with how faithful it is, where that was measured.
 
     Returns:
-        The place that was chosen, kept until another is, and what the methods found.
+        The place that was chosen, kept until another is, what the methods found, and how faithful
+        their maps are.
     """
     if not methods:
         st.info("Choose at least one method.")
-        return None, []
+        return None, [], None
     with st.spinner(f"Explaining by {len(methods)} methods…"):
         results = explained.explanations(clip, image, target, methods, **options)
+    above = st.container()
+    faithful: ImageFaithfulness | None = None
+    with errors_shown():  # the maps are there all the same
+        faithful = ask_faithfulness(clip, image, target, list(results.values()))
+    beside = {} if faithful is None else {
+        one.method: faithful_words(one, faithful.random.n) for one in faithful.maps
+    }  # fmt: skip
     panels = [
         Panel(
             title=METHODS[name].title,
             values=one.map,
             unit=one.units,
-            note=one.caution,
+            note=" ".join(filter(None, [one.caution and f"{one.caution}.", beside.get(name, "")])),
         )
         for name, one in results.items()
     ]
     kept = f"place {target}"
-    chosen = heat(
-        image,
-        panels,
-        alt=f"where the score of {target} comes from",
-        key="maps",
-        mark=st.session_state.get(kept),
-    )
-    if chosen is not None and chosen != st.session_state.get(kept):
-        st.session_state[kept] = chosen
-        st.rerun()
-    st.caption(
-        "Orange raises the score, blue lowers it, each map on its own scale. Click a patch to see "
-        "which words it responds to. Random numbers are there to be beaten; "
-        "which method to believe on this model: `clipprobe.faithfulness`, docs/methods."
-    )
+    with above:
+        chosen = heat(
+            image,
+            panels,
+            alt=f"where the score of {target} comes from",
+            key="maps",
+            mark=st.session_state.get(kept),
+        )
+        if chosen is not None and chosen != st.session_state.get(kept):
+            st.session_state[kept] = chosen
+            st.rerun()
+        st.caption(
+            "Orange raises the score, blue lowers it, each map on its own scale. Click a patch to "
+            "see which words it responds to. Random numbers are there to be beaten; "
+            "which method to believe on this model: `clipprobe.faithfulness`, docs/methods."
+        )
     place: tuple[float, float] | None = st.session_state.get(kept)
-    return place, list(results.values())
+    return place, list(results.values()), faithful
 
 
 def show_words(

@@ -9,7 +9,7 @@ import streamlit as st
 from PIL import Image
 
 from clipprobe.neurons import ImageResponses, responding, unit_map
-from dashboard import snippets, state
+from dashboard import atlas_state, snippets, state
 from dashboard.address import IMAGE
 from dashboard.components import errors_shown, plain
 from dashboard.elements import Panel, heat
@@ -48,16 +48,17 @@ def show(page: Page) -> None:
         if run is None:
             return
         page.of_run(run)
-        atlas = state.open_atlas(run)
+        atlas = atlas_state.open_atlas(run)
         site = st.selectbox("Units of", [ALL, *atlas.sites], key="units_of", bind="query-params")
         page.address = replace(page.address, run=str(st.session_state["image_run"]))
         page.turn("concept", "style", "units_of")
     with results, errors_shown():
-        clip, spec = state.model_of(atlas)
+        clip, spec = atlas_state.model_of(atlas)
         image, made, name = source_picture(clip, source)
         sites = None if site == ALL else (site,)
         with st.spinner("Placing every unit…"):
-            found = respond(clip, state.identity(clip), atlas, state.atlas_key(atlas), image, sites)
+            atlas_key = atlas_state.atlas_key(atlas)
+            found = respond(clip, state.identity(clip), atlas, atlas_key, image, sites)
         page.chips["Image"] = made.title
         mapped = show_units(clip, run, atlas, found, image, name or "your image")
         edits = state.edits_of(clip)

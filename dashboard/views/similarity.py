@@ -16,6 +16,7 @@ from clipprobe.stimuli import STYLES, Picture, Scene, concepts, render
 from dashboard import explained, snippets, state
 from dashboard.address import EXPLAIN, SIMILARITY, Address
 from dashboard.components import errors_shown
+from dashboard.cut import note_cut
 from dashboard.elements import Grid, grid
 from dashboard.header import Page, show_page
 from dashboard.lab.widgets import SUFFIXES, UPLOAD_MB
@@ -79,6 +80,7 @@ def show(page: Page) -> None:
         }
         page.python = snippets.similarity_code(**given)
         page.command = snippets.similarity_command(**given)
+        note_cut(clip, texts)
         page.say(show_matrix(clip, images, texts, what))
 
 
@@ -102,8 +104,9 @@ def show_matrix(
         The numbers.
     """
     vectors = state.image_vectors(clip, list(images.values()))
-    cosines = vectors @ clip.encode_texts(texts).T
-    shares = softmax(clip.logits(vectors, clip.encode_texts(texts)).astype(np.float64), axis=1)
+    encoded = clip.encode_texts(texts)
+    cosines = vectors @ encoded.T
+    shares = softmax(clip.logits(vectors, encoded).astype(np.float64), axis=1)
     values = {COSINES: cosines, SHARES: shares}
     if what == RANKS:
         values[RANKS] = np.stack(

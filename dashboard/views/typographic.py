@@ -19,12 +19,9 @@ from clipprobe.people import in_sentences, refuse_person_groups
 from clipprobe.zeroshot.classes import Classes
 from dashboard import snippets, state
 from dashboard.address import LAB
-from dashboard.components import (
-    CaptionedImage,
-    errors_shown,
-    pictures,
-    plain,
-)
+from dashboard.classes import checked_classes
+from dashboard.components import CaptionedImage, errors_shown, pictures, plain
+from dashboard.cut import note_cut
 from dashboard.elements import place
 from dashboard.header import Page, show_page
 from dashboard.lab import computed
@@ -42,6 +39,7 @@ from dashboard.lab.widgets import (
     source_picture,
 )
 
+PAGE = "the lab"
 ANSWERS, WHY, LEAST = "Answers", "Why, and repair", "Least text"
 #: Part of the page -> its widgets that are in the address.
 PARTS = {WHY: (HEADS, UNITS, FACTOR, EDITS), LEAST: ("budget",)}
@@ -72,15 +70,18 @@ def show(page: Page) -> None:
         page.of_model(clip, made.title)
         try:
             attack = TypographicAttack(**attack_settings)
-            listed, templates = lab.checked_classes(class_text, template_text)
+            listed, templates = checked_classes(
+                class_text, template_text, page=PAGE, audit="clipprobe audit typographic"
+            )
             names, added = lab.with_added(listed, [name, attack.word])
-            refuse_person_groups([*in_sentences(added, templates), attack.word], "the lab")
+            refuse_person_groups([*in_sentences(added, templates), attack.word], PAGE)
             classes = Classes(names)
             trial = lab.draw(picture, attack, classes)
         except ClipprobeError:  # what it is about stays in sight
             alt = "The image as the model sees it"
             pictures([CaptionedImage(image=picture, caption="clean", alt=alt)], columns=4)
             raise
+        note_cut(clip, names, templates)
         with stage:
             place(
                 trial.images["attack"],
@@ -96,12 +97,7 @@ def show(page: Page) -> None:
         def say_left(left: int) -> None:
             status.info(f"Encoding new classes: {left:,} to come…")
 
-        vectors = state.class_vectors(
-            clip,
-            names,
-            templates,
-            say_left,
-        )
+        vectors = state.class_vectors(clip, names, templates, say_left)
         status.empty()
         logits = state.logits(clip, list(trial.images.values()), vectors)
         shares = dict(zip(trial.images, softmax(logits), strict=True))

@@ -12,7 +12,7 @@ import streamlit as st
 from clipprobe.errors import ClipprobeError, DataError
 from clipprobe.hooks.names import parse_name, parse_unit
 from clipprobe.neurons.sheet import commands
-from dashboard import snippets, state
+from dashboard import atlas_state, snippets, state
 from dashboard.address import UNIT, UNITS, Address, tab_title
 from dashboard.components import errors_shown, plain
 from dashboard.header import Page, show_page
@@ -57,7 +57,7 @@ def show(page: Page) -> None:
         return
     page.of_run(run)
     page.address = replace(page.address, run=str(st.session_state["atlas_run"]))
-    atlas = state.open_atlas(run)
+    atlas = atlas_state.open_atlas(run)
     with right:
         address = st.text_input(
             "Unit, as hook point:index",
@@ -209,7 +209,7 @@ def show_provenance(run: RunView, atlas: Atlas) -> None:
 def model_or_reason(atlas: Atlas) -> tuple[str | None, Clip | None, str]:
     """How the model of the atlas was named, and the model; or why it cannot be run here."""
     try:
-        clip, spec = state.model_of(atlas)
+        clip, spec = atlas_state.model_of(atlas)
     except ClipprobeError as error:
         return None, None, str(error)
     return spec, clip, ""

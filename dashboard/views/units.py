@@ -13,7 +13,7 @@ from clipprobe.neurons.sheet.commands import search_line
 from clipprobe.neurons.sheet.evidence import Evidence
 from clipprobe.neurons.sheet.query import unasked
 from clipprobe.runs import RunView
-from dashboard import snippets, state
+from dashboard import atlas_state, snippets
 from dashboard.address import UNITS, tab_title
 from dashboard.components import errors_shown, plain
 from dashboard.header import Page, show_page
@@ -50,7 +50,7 @@ def show(page: Page) -> None:
         return
     page.of_run(run)
     page.address = replace(page.address, run=str(st.session_state["atlas_run"]))
-    atlas = state.open_atlas(run)
+    atlas = atlas_state.open_atlas(run)
     line = middle.text_input(
         "Find", key="find", bind="query-params", placeholder="dog   peak>5   post:17   dead",
         help=FORMS,

@@ -15,13 +15,14 @@ from clipprobe.models import Clip
 from clipprobe.people import in_sentences, refuse_person_groups
 from clipprobe.report import Section
 from clipprobe.runs import RunView
-from clipprobe.zeroshot.prompts import check_templates
 from dashboard import one_image, snippets, state
 from dashboard.address import ZEROSHOT
 from dashboard.blocks import show_sections
+from dashboard.classes import checked_classes
 from dashboard.components import errors_shown, plain
+from dashboard.cut import note_cut
 from dashboard.header import Page, show_page
-from dashboard.lab import trial as lab
+from dashboard.lab.trial import MAX_WORD
 from dashboard.lab.widgets import (
     SUFFIXES,
     UPLOAD_MB,
@@ -34,6 +35,7 @@ from dashboard.one_image_panels import show_answer, show_bars, show_rival, show_
 from dashboard.runs import choose_run, find_runs
 from dashboard.settings import runs_folder
 
+PAGE = "the page Zero-shot & limits"
 ONE, RUNS = "One image", "Runs"
 NEVER, BUNDLED, OWN = "no", "bundled things", "my images"
 #: Kind of run -> the module whose ``sections_of`` makes its report. A text below it would be shown.
@@ -66,7 +68,7 @@ def show_one(page: Page) -> None:
         source = choose_picture()
         class_text, template_text = choose_classes()
         rival = st.text_input(
-            "Add a rival", key="rival", max_chars=lab.MAX_WORD, placeholder="wolf",
+            "Add a rival", key="rival", max_chars=MAX_WORD, placeholder="wolf",
             bind="query-params",
             help="One more class: what does it take from the others?",
         )  # fmt: skip
@@ -93,9 +95,12 @@ def show_one(page: Page) -> None:
         clip = state.the_model()
         image, made, _ = source_picture(clip, source)
         page.of_model(clip, made.title)
-        names = lab.read_classes(class_text)
-        templates = check_templates(template_text.splitlines())
-        refuse_person_groups(in_sentences([*names, rival or ""], templates), "this page")
+        names, templates = checked_classes(
+            class_text, template_text, page=PAGE, audit="clipprobe audit zeroshot"
+        )
+        rivals = [rival] if rival and rival.strip() else []
+        refuse_person_groups(in_sentences(rivals, templates), PAGE)
+        note_cut(clip, [*names, *rivals], templates)
 
         def say_left(left: int) -> None:
             status.info(f"Encoding new classes: {left:,} to come…")
@@ -118,9 +123,9 @@ def show_one(page: Page) -> None:
         show_answer(image, found, calibration)
         show_bars(found, calibration)
         show_table(clip, image, found, templates, calibration)
-        if rival and rival.strip():
+        for one in rivals:
             with errors_shown():
-                rival = one_image.new_rival(rival, names)
+                rival = one_image.new_rival(one, names)
                 after = one_image.answers(clip, vector, [*names, rival], templates, say_left)
                 status.empty()
                 show_rival(found, after)

@@ -113,7 +113,7 @@ def test_the_command_explains_the_same(app: Any, copied: Any, shell: Any, elemen
     (said,) = shell(copied(test, "Copy as command"))
     first = json.loads(said)
     found = [first, *first["others"]]
-    shown = json.loads(copied(test, "JSON"))
+    shown = json.loads(copied(test, "JSON"))["maps"]
     assert [one["method"] for one in found] == [one["method"] for one in shown] != []
     for one, other, panel in zip(found, shown, elements(test, "heat")[0]["panels"], strict=True):
         assert one["score"] == pytest.approx(other["score"], abs=1e-6)
@@ -121,7 +121,9 @@ def test_the_command_explains_the_same(app: Any, copied: Any, shell: Any, elemen
         assert values is None or np.allclose(values, panel["values"], rtol=1e-3, atol=1e-6)
     unit = app("views/explain.py", explained=UNIT)
     (said,) = shell(copied(unit, "Copy as command"))
-    assert json.loads(said)["score"] == pytest.approx(json.loads(copied(unit, "JSON"))[0]["score"])
+    assert json.loads(said)["score"] == pytest.approx(
+        json.loads(copied(unit, "JSON"))["maps"][0]["score"]
+    )
 
 
 def test_code_and_command_give_the_matrix(

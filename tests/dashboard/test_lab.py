@@ -13,21 +13,25 @@ from clipprobe.arrays import softmax
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.zeroshot.classes import Classes
 from dashboard import components
+from dashboard.classes import read_classes
 from dashboard.lab import trial as lab
+
+LAB = {"page": "the lab", "audit": "clipprobe audit typographic"}
 
 
 def test_classes_are_read_once_in_any_spelling() -> None:
-    assert lab.read_classes(" ice cream\n\nIce-Cream\ndog \n -\n") == ["ice cream", "dog"]
+    text = " ice cream\n\nIce-Cream\ndog \n -\n"
+    assert read_classes(text, **LAB) == ["ice cream", "dog"]
 
 
 def test_too_many_classes_are_refused() -> None:
-    with pytest.raises(DataError, match="1,001"):
-        lab.read_classes("\n".join(f"c{i}" for i in range(1001)))
+    with pytest.raises(DataError, match=r"1,001 names and the lab takes 1,000.*audit typographic"):
+        read_classes("\n".join(f"c{i}" for i in range(1001)), **LAB)
 
 
 def test_groups_of_people_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"the lab answers for single images.*audit bias"):
-        lab.read_classes("dog\nthieves")
+        read_classes("dog\nthieves", **LAB)
 
 
 def test_only_names_that_mean_something_new_are_added() -> None:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 from scipy.special import softmax
 
 from attacks.typographic import TypographicAttack
 from clipprobe.stimuli import Picture, Scene, render
 from clipprobe.zeroshot import TEMPLATES, build_classifier
-from dashboard import state
 
 VIEW = "views/typographic.py"
 CONDITIONS = ["clean", "blank label", "nonsense word", "attack word"]
 
 
 def test_probabilities_are_those_of_the_model(app: Any, clip: Any) -> None:
-    from dashboard.lab.trial import STARTING_CLASSES
+    from dashboard.classes import STARTING_CLASSES
 
     test = app(VIEW, word="cat", size="0.4")
     scene = Scene(items=(Picture(concept="apple"),), size_px=clip.image_size)
@@ -91,68 +88,6 @@ def test_size_and_place_move_the_word(app: Any, copied: Any) -> None:
     assert len({str(first), str(larger), str(moved), str(test.get("image")[3].value)}) == 4
 
 
-def test_only_what_changed_is_encoded(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from clipprobe.models import Clip
-
-    counted = {"images": 0, "texts": 0}
-    images, texts = Clip.encode_images, Clip.tokenize
-
-    def count_images(self: Any, items: Any, **options: Any) -> Any:
-        counted["images"] += len(items)
-        return images(self, items, **options)
-
-    def count_texts(self: Any, items: Any) -> Any:
-        counted["texts"] += len(items)
-        return texts(self, items)
-
-    monkeypatch.setattr(Clip, "encode_images", count_images)
-    monkeypatch.setattr(Clip, "tokenize", count_texts)
-    state.known_classes.clear()
-    state.known_images.clear()
-    test = app(VIEW, word="cat")
-    assert counted["images"] == 4 and counted["texts"] > 0
-    counted.update(images=0, texts=0)
-    test.run()
-    assert counted == {"images": 0, "texts": 0}
-    test.number_input(key="seed").set_value(1).run()  # another nonsense word, all else the same
-    assert counted == {"images": 1, "texts": 0}
-    test.text_input(key="word").set_value("zebra").run()  # one class more
-    assert "zebra" in list(test.dataframe[0].value["class"])
-    assert counted["texts"] == len(TEMPLATES)
-
-
-def test_more_classes_than_are_kept_are_encoded_all_the_same(
-    clip: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(state, "MAX_KNOWN_CLASSES", 3)
-    monkeypatch.setattr(state, "CLASSES_AT_ONCE", 2)
-    state.known_classes.clear()
-    left: list[int] = []
-    for names in (["a", "b", "c", "d", "e"], ["e", "a"]):
-        found = state.class_vectors(clip, names, ("a {}",), left.append)
-        assert np.allclose(found, build_classifier(clip, names, ["a {}"]), atol=1e-6)
-    assert left == [5, 3, 1, 1]  # the oldest were dropped
-    assert list(state.known_classes(state.identity(clip), ("a {}",))) == ["d", "e", "a"]
-
-
-def test_pictures_that_differ_in_one_pixel_are_told_apart(
-    clip: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    encoded: list[Any] = []
-    encode = type(clip).encode_images
-
-    def count(self: Any, items: Any, **options: Any) -> Any:
-        encoded.extend(items)
-        return encode(self, items, **options)
-
-    monkeypatch.setattr(type(clip), "encode_images", count)
-    for place in range(8):
-        image = Image.new("RGB", (512, 512))
-        image.putpixel((60 * place, 31 * place), (0, 0, 255))
-        state.image_vectors(clip, [image])
-    assert len(encoded) == 8
-
-
 def test_picture_and_word_are_added_to_the_classes(app: Any, markup: Any) -> None:
     test = app(VIEW, word="zebra", concept="whale")
     test.text_area(key="classes").set_value("dog\ncat\n\ncat\nDog").run()
@@ -172,59 +107,6 @@ def test_the_snippet_gives_the_same_probabilities(app: Any, copied: Any) -> None
     names["attack"] = "attack word"
     for key, row in zip(space["images"], space["probabilities"], strict=True):
         assert np.allclose(table[names[key]], row, atol=1e-6)
-
-
-def test_an_uploaded_picture_and_its_snippet(
-    app: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copied: Any
-) -> None:
-    picture = Image.radial_gradient("L").resize((90, 60)).convert("RGBA")
-    picture.save(tmp_path / "mine.png")
-    test = app(VIEW, word="cat")
-    test.segmented_control(key="source").set_value("Upload").run()
-    assert "No image was uploaded yet" in test.error[0].value
-    data = (tmp_path / "mine.png").read_bytes()
-    test.file_uploader(key="upload").upload("mine.png", data, "image/png").run()
-    assert not test.error and len(test.get("image")) == 4
-    monkeypatch.chdir(tmp_path)
-    space: dict[str, Any] = {}
-    exec(copied(test), space)
-    shown = test.dataframe[0].value["attack word"]
-    assert np.allclose(shown, space["probabilities"][1], atol=1e-6)
-
-
-def bad_files() -> dict[str, bytes]:
-    """Uploads that cannot be read."""
-    jpeg = io.BytesIO()
-    Image.effect_noise((64, 64), 40).save(jpeg, "JPEG")
-    return {"empty": b"", "text": b"hello", "truncated": jpeg.getvalue()[:200]}
-
-
-def test_a_very_large_picture_is_refused_before_it_is_decoded(app: Any, markup: Any) -> None:
-    data = io.BytesIO()
-    Image.new("1", (8000, 4001)).save(data, "PNG")
-    test = app(VIEW)
-    test.segmented_control(key="source").set_value("Upload").run()
-    test.file_uploader(key="upload").upload("a.png", data.getvalue(), "image/png").run()
-    assert "more than 32,000,000 pixels" in markup(test.error[0].value)
-    assert not test.get("image")
-
-
-def test_an_upload_is_kept_at_the_models_size(clip: Any) -> None:
-    data = io.BytesIO()
-    Image.linear_gradient("L").resize((900, 600)).save(data, "PNG")
-    seen = state.upload_view(clip, data.getvalue())
-    expected = clip.preprocess.to_grid(Image.open(data).convert("RGB"))
-    assert seen.size == (clip.image_size, clip.image_size) == expected.size
-    assert np.array_equal(np.asarray(seen), np.asarray(expected))
-
-
-@pytest.mark.parametrize("kind", ["empty", "text", "truncated"])
-def test_a_bad_upload_is_one_sentence(app: Any, kind: str) -> None:
-    test = app(VIEW)
-    test.segmented_control(key="source").set_value("Upload").run()
-    test.file_uploader(key="upload").upload("a.png", bad_files()[kind], "image/png").run()
-    assert not test.exception
-    assert len(test.error) == 1 and "cannot be read" in test.error[0].value
 
 
 @pytest.mark.parametrize(

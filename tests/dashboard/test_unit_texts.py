@@ -59,3 +59,15 @@ def test_a_unit_of_the_text_tower_ranks_texts_by_activation(
     shown = ends(test)["Most"]
     assert shown["Most"].tolist() == [one.caption for one in found.top[:2]]
     assert np.allclose(shown["activation"], [one.score for one in found.top[:2]], atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:.*were cut at their end")
+def test_a_text_of_a_text_unit_that_is_too_long_is_named(
+    app: Any, clip: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, markup: Any
+) -> None:
+    clipprobe.scan_texts(clip, ["a", "b c"], pool="max", out=tmp_path / "runs" / "texts")
+    monkeypatch.setenv("CLIPPROBE_RUNS", str(tmp_path / "runs"))
+    test = app(VIEW, unit="text.blocks.1.mlp.post:5", part="Where", words="dog " * 70)
+    (said,) = [markup(one.value) for one in test.warning]
+    assert said.startswith("1 of 1 texts have more than the 77 tokens that this model reads")
+    assert not test.error and not test.exception

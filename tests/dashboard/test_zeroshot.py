@@ -24,7 +24,7 @@ from clipprobe.zeroshot import (
     build_classifier,
 )
 from dashboard import one_image, state
-from dashboard.lab.trial import STARTING_CLASSES
+from dashboard.classes import STARTING_CLASSES
 
 VIEW = "views/zeroshot.py"
 
@@ -133,7 +133,12 @@ def test_own_calibration_images_and_too_few_of_them(app: Any, markup: Any) -> No
     [
         ("dog", None, "give at least two"),
         ("", None, "give at least two"),
-        ("a woman\na man", None, "the lab"),
+        ("a woman\na man", None, "the page Zero-shot & limits answers for single images"),
+        (
+            "\n".join(f"c{i}" for i in range(1001)),
+            None,
+            "& limits takes 1,000: shorten it, or use clipprobe audit zeroshot",
+        ),
         (None, "a photo", "has no {} where the class name goes"),
         (None, "", "No template was given"),
     ],

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import clipprobe
 from clipprobe.errors import DataError
-from clipprobe.models.texts import length_batches
+from clipprobe.models.texts import cut_sentence, length_batches
 from clipprobe.testing import checkpoints as tiny
 
 LONG = "a very long text " * 12
@@ -67,6 +67,23 @@ def test_long_texts_are_cut_as_transformers_cuts_them_and_counted(
     cut = clip.tokens.tokenizer([text], truncation=True, max_length=limit)["input_ids"][0]
     assert rows[0] == rows[2] == cut
     assert len(rows[0]) == limit
+
+
+def test_the_sentence_on_what_was_cut_names_texts_and_tokens(clip: Any) -> None:
+    texts = [" ".join("abcdefghij") * n for n in (9, 12, 10, 11)]
+    lengths = clip.tokens.lengths(["x", *texts])
+    assert lengths[0] == 3 and min(lengths[1:]) > clip.tokens.context
+    uncut = clip.tokens.tokenizer(texts)["input_ids"]
+    assert lengths[1:] == [len(row) for row in uncut]
+    with pytest.warns(UserWarning) as said:
+        clip.encode_texts(["x", *texts, texts[0]])
+    (warning,) = said
+    names = [f"{texts[i][:57] + '…'!r} has {lengths[i + 1]}" for i in (1, 3, 2)]
+    assert str(warning.message) == (
+        f"4 of 5 texts have more than the {clip.tokens.context} tokens that this model reads and "
+        f"were cut at their end: {'; '.join(names)}; and 1 more."
+    )
+    assert cut_sentence(["x"], [3], 3) == ""
 
 
 def test_a_text_of_exactly_the_context_is_not_cut(clip: Any) -> None:

@@ -252,8 +252,9 @@ def test_the_package_holds_no_readable_slur() -> None:
 
 @pytest.mark.parametrize(
     ("words", "match"),
-    [("dog", "single text"), (["dog", "dog"], "twice"), (["a\nb"], "line"), ([" "], "No word")],
-)
+    [("dog", "single text"), (["dog", "dog"], "twice"), (["a\nb"], "line"), ([" "], "No word"),
+     (["dog", "a\ud800"], "half a character")],
+)  # fmt: skip
 def test_wrong_lists_are_refused(words: Any, match: str) -> None:
     with pytest.raises(DataError, match=match):
         word_list(words, name="mine")

@@ -81,9 +81,10 @@ ORDER = {
         (verbs)
     """,
     "dashboard": """
-        __init__ address components framing settings snippets
-        blocks elements runs state (verbs)
-        explained lab model_switch one_image run_table units
+        __init__ address classes components framing settings snippets
+        blocks cut elements runs state (verbs)
+        atlas_state
+        explained faithful lab model_switch one_image run_table units
         app header one_image_panels
         views
     """,

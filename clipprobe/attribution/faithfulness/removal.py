@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 FILLS = ("mean", "black", "blur")
 SCORES = ("cosine", "logit", "softmax", "top1", "top5")
-REMOVAL = ("deletion", "insertion", "drop", "increase")
+CURVES = ("deletion", "insertion")
+REMOVAL = (*CURVES, "drop", "increase")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,10 +117,8 @@ class Remover:
 
     def measure(self, name: str, maps: Floats) -> Floats:
         """One metric of maps ``(n, rows, columns)``, ``(n,)``."""
-        if name in ("deletion", "insertion"):
-            curve = self.curve(maps, insert=name == "insertion")
-            area: Floats = (curve[:, 1:] + curve[:, :-1]).mean(axis=1) / 2
-            return area if name == "insertion" else -area
+        if name in CURVES:
+            return signed_area(self.curve(maps, insert=name == "insertion"), name)
         import torch
 
         positive = maps.clip(min=0)
@@ -160,6 +159,12 @@ class Remover:
         size = (int(self.pixels.shape[-2]), int(self.pixels.shape[-1]))
         weight = spread(masks[:, None], size).to(self.pixels)
         return self.pixels[cases] * weight + self.cover[cases] * (1 - weight)
+
+
+def signed_area(curve: Floats, name: str) -> Floats:
+    """Area ``(n,)`` under curves ``(n, steps + 1)``, that of deletion negated: higher is better."""
+    area: Floats = (curve[:, 1:] + curve[:, :-1]).mean(axis=1) / 2
+    return area if name == "insertion" else -area
 
 
 def _cover(clip: Clip, pixels: Tensor, fill: str) -> Tensor:

@@ -17,7 +17,7 @@ from typing import Any
 
 from clipprobe.blocked import is_blocked
 from clipprobe.errors import ConfigError, DataError
-from clipprobe.lines import read_lines
+from clipprobe.lines import has_half_character, read_lines
 from clipprobe.origin import Origin, absolute
 
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "words"
@@ -103,8 +103,8 @@ def word_list(
 
     Raises:
         ConfigError: ``limit`` is below 1.
-        DataError: a single text, an entry that is not a text or holds a line break, an entry that
-            occurs twice, or nothing is left.
+        DataError: a single text, an entry that is not a text or holds a line break or half a
+            character, an entry that occurs twice, or nothing is left.
     """
     if limit is not None and limit < 1:
         raise ConfigError(f"limit={limit} leaves no word: give at least 1, or none for all.")
@@ -116,6 +116,11 @@ def word_list(
             raise DataError(
                 f"The entry {entry!r} of {name} is not one line of text: give texts without line "
                 "breaks."
+            )
+        if has_half_character(entry):
+            raise DataError(
+                f"The entry {entry!r} of {name} holds half a character (a lone surrogate): decode "
+                "it as UTF-8."
             )
         if entry.strip():
             entries.append(unicodedata.normalize("NFC", entry.strip()))

@@ -16,7 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import CALLS_HOME, FLAGS, ODD, ODD_UNIT, PATIENCE_MS, PROBES, chromium, odd_text
+from browsing import (
+    CALLS_HOME,
+    FLAGS,
+    ODD,
+    ODD_UNIT,
+    ODD_WORDS,
+    PATIENCE_MS,
+    PROBES,
+    chromium,
+    odd_text,
+)  # fmt: skip
 from PIL import Image
 
 import clipprobe
@@ -67,8 +77,9 @@ def runs(
 
 
 def odd_runs(folder: Path, clip: Any, text: str) -> None:
-    """An atlas, captions and notes in which everything that has a name has an odd one."""
+    """An atlas, captions, words and notes in which everything that has a name has an odd one."""
     from clipprobe.neurons.captions import captions_run
+    from clipprobe.neurons.words import WordGrid, word_probe
 
     images = folder / "images"
     images.mkdir(parents=True)
@@ -80,6 +91,10 @@ def odd_runs(folder: Path, clip: Any, text: str) -> None:
     (images / "metadata.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     atlas = clipprobe.scan(clip, images, out=folder / "atlas", top_k=2, workers=0)
     captions_run(clip, [ODD_UNIT], [text[:40], "a dog", "قط"], n_random=9, out=folder / "captions")
+    grid = WordGrid(fonts=("DejaVuSans",), sizes=(0.3,), places=("top",))
+    site = ODD_UNIT.partition(":")[0]
+    word_probe(clip, [*ODD_WORDS, text], sites=[site], grid=grid, n_scrambled=3,
+               out=folder / "words")  # fmt: skip
     model = Identity.stored(atlas.config["model"])
     change_note(folder.parent / PLACE, model, ODD_UNIT, star=True, text=text, add=[ODD])
 

@@ -14,6 +14,7 @@ from dashboard.components import visible
 pytestmark = pytest.mark.browser
 
 ATLAS, CAPTIONS = visible(f"{ODD}/atlas"), visible(f"{ODD}/captions")
+WORDS = visible(f"{ODD}/words")
 UNIT = {"run": ATLAS, "unit": ODD_UNIT}
 
 
@@ -25,6 +26,9 @@ def pages(text: str) -> dict[str, tuple[str, dict[str, str]]]:
         "units": ("units", {"run": ATLAS, "find": f'"{text}"', "saved": ODD}),
         "range": ("unit", UNIT),
         "captions": ("unit", UNIT | {"part": "Captions", "texts": f"{text}\na dog"}),
+        "words": ("unit", UNIT | {"part": "Words"}),
+        "run of words": ("", {"shown": WORDS}),
+        "units of a word": ("units", {"run": ATLAS, "find": '"[evil](a)"'}),
         "labels": ("unit", UNIT | {"part": "Labels"}),
         "where": ("unit", UNIT | {"part": "Where"}),
         "similar": ("unit", UNIT | {"part": "Similar"}),
@@ -35,6 +39,7 @@ def pages(text: str) -> dict[str, tuple[str, dict[str, str]]]:
         "zeroshot": ("zeroshot", {"classes": f"{text}\ndog\ncat", "rival": short}),
         "lab": ("typographic", {"classes": f"{text}\ndog\ncat", "word": short}),
         "report": ("reports", {"run": ATLAS}),
+        "report of words": ("reports", {"run": WORDS}),
     }
 
 

@@ -1,0 +1,45 @@
+"""Which texts of a page are longer than the model reads, said in the sentence of the library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+import streamlit as st
+
+from clipprobe.models.texts import cut_sentence
+from clipprobe.zeroshot.prompts import fill
+from dashboard.components import plain
+
+if TYPE_CHECKING:
+    from clipprobe.models import Clip
+
+MOST_KNOWN = 64
+"""Lists of texts whose sentence is kept for each model."""
+AS_IT_IS = ("{}",)
+Texts = tuple[str, ...]
+_KNOWN: WeakKeyDictionary[Clip, dict[tuple[Texts, Texts], str]] = WeakKeyDictionary()
+
+
+def note_cut(clip: Clip, texts: Iterable[str], templates: Iterable[str] = AS_IT_IS) -> None:
+    """Warn once of the texts that the model does not read to their end.
+
+    Args:
+        templates: Sentences that each of the texts stands in.
+    """
+    if sentence := cut_words(clip, tuple(texts), tuple(templates)):
+        st.warning(plain(sentence), icon=":material/content_cut:")
+
+
+def cut_words(clip: Clip, texts: Texts, templates: Texts) -> str:
+    """The sentence, empty where nothing is cut; the lists that came last are known."""
+    known, key = _KNOWN.setdefault(clip, {}), (texts, templates)
+    sentence = known.get(key)
+    if sentence is None:
+        filled = list(dict.fromkeys(one for text in texts for one in fill(templates, text)))
+        sentence = cut_sentence(filled, clip.tokens.lengths(filled), clip.tokens.context)
+        known[key] = sentence
+        for old in list(known)[: max(0, len(known) - MOST_KNOWN)]:
+            known.pop(old, None)
+    return sentence
