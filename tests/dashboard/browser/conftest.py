@@ -16,7 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import CALLS_HOME, FLAGS, ODD, ODD_UNIT, PATIENCE_MS, PROBES, chromium, odd_text
+from browsing import (
+    CALLS_HOME,
+    FLAGS,
+    ODD,
+    ODD_UNIT,
+    PATIENCE_MS,
+    PROBES,
+    chromium,
+    faint_in_both,
+    odd_text,
+)
 from PIL import Image
 
 import clipprobe
@@ -140,7 +150,10 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def page(browser: Any, address: str, tmp_path: Path) -> Iterator[Any]:
-    """A browser window that collects console errors and requests to elsewhere."""
+    """A browser window that collects console errors and requests to elsewhere.
+
+    What it shows in the end must be readable in both themes.
+    """
     troubles: list[str] = []
     missed: list[str] = []
     window = browser.new_page(viewport={"width": 1440, "height": 1400})
@@ -172,8 +185,10 @@ def page(browser: Any, address: str, tmp_path: Path) -> Iterator[Any]:
     )
     try:
         yield window
+        faint = faint_in_both(window)
     finally:
         window.screenshot(path=tmp_path / "last.png")
         window.close()
     assert troubles == []
     assert missed == []
+    assert faint == []
