@@ -236,13 +236,18 @@ _COLLECT = r"""() => {
     const drawn = element.namespaceURI.endsWith("svg");
     const ink = rgba(drawn ? look.fill : look.color);
     const alpha = Number(drawn ? look.fillOpacity : 1) * Number(apart ? look.opacity : 1);
-    const x = box.left + box.width / 2, y = box.top + box.height / 2;
-    const scrolled = chain.some((one) => style(one).overflow !== "visible"
-      && !holds(one.getBoundingClientRect(), x, y));
+    const [left, top, right, bottom] = chain.reduce((edges, one) => {  // what is not cut off
+      if (style(one).overflow === "visible") { return edges; }
+      const cut = one.getBoundingClientRect();
+      return [Math.max(edges[0], cut.left), Math.max(edges[1], cut.top),
+        Math.min(edges[2], cut.right), Math.min(edges[3], cut.bottom)];
+    }, [box.left, box.top, box.right, box.bottom]);
+    const scrolled = left >= right || top >= bottom;  // away, for now
+    const x = (left + right) / 2, y = (top + bottom) / 2;
     const layers = chain.map((one) => [  // what stands out of its parent does not lie on it
       scrolled || one === chain[0] || holds(one.getBoundingClientRect(), x, y)
         ? rgba(style(one).backgroundColor) : [0, 0, 0, 0], Number(style(one).opacity)]);
-    const over = pictures.filter((one) => !element.contains(one) && !chain.includes(one)
+    const over = scrolled ? [] : pictures.filter((one) => !element.contains(one) && !chain.includes(one)
       && one.checkVisibility({ visibilityProperty: true, opacityProperty: true })
       && holds(one.getBoundingClientRect(), x, y));
     const bare = over.some((one) => {
