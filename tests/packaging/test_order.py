@@ -81,7 +81,7 @@ ORDER = {
         (verbs)
     """,
     "dashboard": """
-        __init__ address components framing settings snippets
+        __init__ address components framing kept settings snippets
         blocks elements runs state (verbs)
         explained lab model_switch one_image run_table units
         app header one_image_panels
