@@ -34,7 +34,7 @@ STYLE = """<style>
 .stMainBlockContainer { max-width: 1600px; padding: 4.5rem 2rem 3rem; }
 [data-testid="stCaptionContainer"] { opacity: 1; color: inherit; }
 [data-testid="stCaptionContainer"] p { opacity: 0.82; }
-.stPlotlyChart :is(.xtick text, .ytick text, .xtitle, .ytitle, .annotation-text) {
+.stPlotlyChart :is(.xtick text, .ytick text, .xtitle, .ytitle, .legendtext, .annotation-text) {
   fill: currentColor !important;
 }
 .stCode .token, .stJson .variable-value * { color: inherit !important; }

@@ -243,11 +243,15 @@ _COLLECT = r"""() => {
         Math.min(edges[2], cut.right), Math.min(edges[3], cut.bottom)];
     }, [box.left, box.top, box.right, box.bottom]);
     const scrolled = left >= right || top >= bottom;  // away, for now
-    const x = (left + right) / 2, y = (top + bottom) / 2;
-    const layers = chain.map((one) => [  // what stands out of its parent does not lie on it
-      scrolled || one === chain[0] || holds(one.getBoundingClientRect(), x, y)
+    const [x, y] = scrolled ? [box.left + box.width / 2, box.top + box.height / 2]
+      : [(left + right) / 2, (top + bottom) / 2];
+    const cutter = chain.findLastIndex((one) => scrolled && style(one).overflow !== "visible"
+      && !holds(one.getBoundingClientRect(), x, y));
+    const layers = chain.map((one, i) => [  // what stands out of its parent does not lie on it
+      i <= Math.max(0, cutter) || holds(one.getBoundingClientRect(), x, y)
         ? rgba(style(one).backgroundColor) : [0, 0, 0, 0], Number(style(one).opacity)]);
-    const over = scrolled ? [] : pictures.filter((one) => !element.contains(one) && !chain.includes(one)
+    const over = scrolled ? [] : pictures.filter((one) => !element.contains(one)
+      && !chain.includes(one)
       && one.checkVisibility({ visibilityProperty: true, opacityProperty: true })
       && holds(one.getBoundingClientRect(), x, y));
     const bare = over.some((one) => {

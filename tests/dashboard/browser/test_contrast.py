@@ -37,7 +37,8 @@ SAMPLE = """<style>body { background: white; margin: 0 } p { font: 16px sans-ser
 <p style="position: absolute; top: 0; color: black; background: white">boxed</p></div>
 <div style="position: relative; width: 99px; overflow: hidden; white-space: nowrap">
 <p style="margin: 0">enough, and cut off where it is wide</p></div>
-<div style="position: absolute; left: 99px; margin-top: -30px"><canvas width="99" height="20"></canvas></div>
+<div style="position: absolute; left: 99px; margin-top: -30px">
+<canvas width="99" height="20"></canvas></div>
 <svg width="200" height="40"><rect width="100" height="40" fill="#000"/>
 <text x="10" y="25" fill="#222">on a bar</text><text x="120" y="25" fill="#222">beside</text></svg>
 <div id="host"></div><script>host.attachShadow({ mode: "open" }).innerHTML =
