@@ -15,6 +15,7 @@ from PIL import Image
 
 from clipprobe.errors import UnsupportedModelError
 from clipprobe.identity import Identity
+from dashboard.byte_cache import byte_cached
 from dashboard.settings import edit_files, model_spec
 from dashboard.state import BY_PIXELS, chosen_edits, chosen_spec, load_model
 
@@ -31,7 +32,7 @@ def open_atlas(run: RunView) -> Atlas:
     return _atlas(run.path, stamp)
 
 
-@st.cache_resource(show_spinner="Reading the atlas…", max_entries=4)
+@byte_cached(most_mb=400, show_spinner="Reading the atlas…")
 def _atlas(path: Path, stamp: str) -> Atlas:
     from clipprobe.neurons import Atlas
 
@@ -70,7 +71,7 @@ def atlas_key(atlas: Atlas) -> str:
     return f"{atlas.path}:{hashlib.sha256(facts.encode()).hexdigest()}"
 
 
-@st.cache_resource(show_spinner=False, max_entries=64)
+@byte_cached(most_mb=64)
 def unit_table(_atlas: Atlas, atlas: str, site: str) -> UnitTable:
     """The statistics of all units of a hook point of an atlas."""
     return _atlas.table(site)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import streamlit as st
 from PIL import Image
 
+from dashboard.byte_cache import byte_cached
 from dashboard.state import BY_PIXELS, identity, image_vectors
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def explanations(
     return {name: _explanation(clip, key, image, target, name, against, centre) for name in methods}
 
 
-@st.cache_resource(show_spinner=False, max_entries=512, hash_funcs=BY_PIXELS)
+@byte_cached(most_mb=64, hash_funcs=BY_PIXELS)
 def _explanation(
     _clip: Clip,
     key: str,

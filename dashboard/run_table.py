@@ -44,7 +44,8 @@ def pick_run(runs: list[RunEntry]) -> RunEntry | None:
 
 def filtered(runs: list[RunEntry]) -> list[RunEntry]:
     """The runs that the widgets ask for, in the order that they ask for."""
-    name, kind, model, state, order = st.columns([3, 2, 3, 2, 2])
+    with st.container(key="filters"):
+        name, kind, model, state, order = st.columns([3, 2, 3, 2, 2])
     part = name.text_input(
         "Name contains", key="runs_name", placeholder="any name", persist_state="session"
     )

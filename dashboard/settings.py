@@ -39,6 +39,12 @@ def runs_folder() -> Path:
     return Path(os.environ.get(RUNS_VARIABLE) or DEFAULT_RUNS).absolute()
 
 
+def as_typed(path: Path) -> str:
+    """A path as it is typed where the dashboard was started: without what leads to that folder."""
+    start = Path.cwd()
+    return str(path.relative_to(start) if path.is_relative_to(start) else path)
+
+
 def edit_files() -> tuple[str, ...]:
     """What ``--edit`` named, in order."""
     return tuple(json.loads(os.environ.get(EDITS_VARIABLE) or "[]"))

@@ -46,6 +46,8 @@ def dashboard(settings: Serving, config: ConfigFile) -> None:
     check_edits(settings.edit)
     port = free_port() if settings.port is None else checked_port(settings.port)
     environment = dict(os.environ) | {RUNS_VARIABLE: str((runs or Path(DEFAULT_RUNS)).absolute())}
+    # Each page view is a thread of its own, and in as many arenas malloc leaves holes that add up.
+    environment.setdefault("MALLOC_ARENA_MAX", "2")
     if model is not None:
         environment[MODEL_VARIABLE] = model
     if settings.edit:

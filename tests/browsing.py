@@ -8,6 +8,7 @@ import shutil
 from typing import Any
 
 import pytest
+from contrast import too_faint
 
 PATIENCE_MS = 180_000  # a busy machine takes its time to import torch
 FLAGS = (
@@ -83,6 +84,16 @@ def choose(page: Any, label: str, option: str) -> None:
 def settled(page: Any) -> None:
     """Until the app has finished the run that is going on."""
     page.locator('[data-test-script-state="notRunning"]').wait_for(state="attached")
+
+
+def faint_in_both(page: Any) -> list[str]:
+    """What cannot be read well enough, in the light theme and in the dark one."""
+    faint = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_timeout(400)  # colours fade over
+        faint += [f"{scheme}: {one}" for one in too_faint(page)]
+    return faint
 
 
 def tiles_have_texts(page: Any) -> None:

@@ -16,7 +16,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   const numbers = data.values.flat().filter((value) => value !== null)
   const reach = Math.max(1e-12, ...numbers.map(Math.abs))
   const table = make("table", "number")
-  table.append(make("caption", "quiet", data.caption))
+  table.setAttribute("aria-label", data.caption)
   const head = make("tr")
   head.append(make("td"))
   for (const name of data.columns) {
@@ -63,5 +63,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   })
   const scroll = make("div", "scroll")
   scroll.append(table)
-  root.replaceChildren(scroll)
+  const below = make("div", "below quiet", data.caption)  // a wide table would take it out of sight
+  below.setAttribute("aria-hidden", "true")
+  root.replaceChildren(scroll, below)
 }

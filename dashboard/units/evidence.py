@@ -16,6 +16,7 @@ from clipprobe.report.numbers import format_cell
 from clipprobe.runs import RunView
 from dashboard import atlas_state
 from dashboard.components import plain
+from dashboard.settings import as_typed
 
 if TYPE_CHECKING:
     from clipprobe.hooks.units import Site
@@ -56,7 +57,7 @@ def show_instrument(instrument: Instrument, atlas: Atlas, unit: Unit, evidence: 
             st.warning(plain(text))
         for one in tables:
             _show_table(one, f"{instrument.title}, from {run.path.name}")
-        st.caption(plain(f"From the run {run.path}."))
+        st.caption(plain(f"From the run {as_typed(run.path)}."))
     if not runs:
         show_unasked(instrument, atlas, unit, n_runs=len(evidence.runs.get(instrument.name, ())))
 

@@ -10,7 +10,6 @@ import streamlit as st
 from clipprobe.figures.atlas import activation_histogram
 from clipprobe.neurons.sheet.finding import finding
 from clipprobe.report.numbers import format_number
-from dashboard import atlas_state
 from dashboard.components import estimate_words, plain
 from dashboard.units.images import as_seen, show_firings
 from dashboard.units.texts import show_texts
@@ -39,8 +38,7 @@ def show_fold(
     left, right = st.columns([11, 9], gap="medium")
     with right:
         show_name(name)
-        table = atlas_state.unit_table(atlas, atlas_state.atlas_key(atlas), site.name)
-        st.markdown(plain(finding(unit, table, atlas.inputs)))
+        st.markdown(plain(finding(unit, atlas.row(unit.address), atlas.inputs)))
         show_histogram(atlas, site, unit)
         st.caption(plain(numbers_line(unit)))
     with left:

@@ -142,13 +142,14 @@ def show_range(atlas: Atlas, site: Site, unit: Unit, clip: Clip | None, part: st
             "need not hold further down."
         )
         filled = [one for one in unit.bins[::-1] if one.firings]
-        for number, one in enumerate(filled):
-            with st.container(key=f"stretch-{number}"):
-                st.markdown(
-                    f"**{plain(range_words(one))}** · "
-                    f"{one.n_images:,} image{'s' if one.n_images != 1 else ''}"
-                )
-                show_firings(atlas, site, one.firings[::-1], clip, key=f"stretch {number}")
+        with st.container(key="stretches"):
+            for number, one in enumerate(filled):
+                with st.container(key=f"stretch-{number}"):
+                    st.markdown(
+                        f"**{plain(range_words(one))}** · "
+                        f"{one.n_images:,} image{'s' if one.n_images != 1 else ''}"
+                    )
+                    show_firings(atlas, site, one.firings[::-1], clip, key=f"stretch {number}")
         return
     firings = unit.top if part == STRONGEST else unit.bottom
     st.caption(

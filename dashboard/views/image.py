@@ -105,7 +105,7 @@ def show_units(
     for one in found.units:
         note = f"{place_words(one.percentile, one.above)}; {one.value:.3g}"
         if one.deviations == one.deviations:
-            note += f", {one.deviations:+.1f} σ".replace("-", "−")
+            note += f", {one.deviations:+.1f}\N{NO-BREAK SPACE}σ".replace("-", "−")
         if atlas.sites[one.address.rpartition(":")[0]].layout == "vector":
             without.append(f"{one.address}: {note}")
             continue

@@ -12,7 +12,7 @@ from dashboard.header import Page, show_page
 from dashboard.lab.widgets import of_run
 from dashboard.run_table import pick_run
 from dashboard.runs import RunEntry, data_words, find_runs, model_words
-from dashboard.settings import runs_folder
+from dashboard.settings import as_typed, runs_folder
 
 #: In a link: the run to look at. Not ``run``, which other pages may have left in the address.
 SHOWN = "shown"
@@ -75,8 +75,8 @@ def show(page: Page) -> None:
         return
     n_complete = sum(item.run is not None for item in runs)
     st.caption(
-        f"{n_complete} complete, {len(runs) - n_complete} not, in {plain(folder)}. Every number "
-        "has its 95 % interval where one can be had, and its n."
+        f"{n_complete} complete, {len(runs) - n_complete} not, in {plain(as_typed(folder))}. Every "
+        "number has its 95 % interval where one can be had, and its n."
     )
     for run in runs:
         for problem in run.run.leftovers() if run.run is not None else ():

@@ -10,7 +10,7 @@ from dashboard.components import numbers_row, plain, visible
 from dashboard.framing import framed, report_file
 from dashboard.header import Page, show_page
 from dashboard.runs import RunEntry, choose_run, find_runs
-from dashboard.settings import runs_folder
+from dashboard.settings import as_typed, runs_folder
 
 HEIGHT_PX = 900
 
@@ -89,7 +89,9 @@ def show_report(run: RunView) -> None:
             icon=":material/download:",
             on_click="ignore",
         )
-        st.caption(f"{plain(path)}. Links to elsewhere work when it is opened from there.")
+        st.caption(
+            f"{plain(as_typed(path))}. Links to elsewhere work when it is opened from there."
+        )
     st.iframe(framed(page.decode("utf-8", "replace")), height=HEIGHT_PX, alt="The run's report")
 
 

@@ -17,7 +17,7 @@ from dashboard.address import UNIT, UNITS, Address, tab_title
 from dashboard.components import errors_shown, plain
 from dashboard.header import Page, show_page
 from dashboard.runs import choose_run, data_words, find_runs, model_words
-from dashboard.settings import runs_folder
+from dashboard.settings import as_typed, runs_folder
 from dashboard.units import evidence as others
 from dashboard.units.choice import atlases
 from dashboard.units.effect import show_effect
@@ -201,7 +201,7 @@ def show_more(
 
 def show_provenance(run: RunView, atlas: Atlas) -> None:
     """What the numbers come from, and the command that makes the atlas again."""
-    st.caption(plain(f"The run {run.path}; {data_words(run)}; {model_words(run)}."))
+    st.caption(plain(f"The run {as_typed(run.path)}; {data_words(run)}; {model_words(run)}."))
     st.code(commands.scan(atlas), language="shell", wrap_lines=True)
     st.json(atlas.provenance, expanded=1)
 

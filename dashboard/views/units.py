@@ -43,7 +43,8 @@ def show(page: Page) -> None:
     runs = atlases(found)
     if not runs:
         return
-    left, middle, *facets = st.columns([3, 4, 2, 2, 2], vertical_alignment="bottom")
+    with st.container(key="filters"):
+        left, middle, *facets = st.columns([3, 4, 2, 2, 2], vertical_alignment="bottom")
     with left:
         run = choose_run(runs, label="Atlas", key="atlas_run")
     if run is None:

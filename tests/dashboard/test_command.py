@@ -131,6 +131,15 @@ def test_a_port_that_is_taken_is_said_and_avoided(started: dict[str, Any]) -> No
     assert f"--server.port={port}" in started["arguments"]
 
 
+def test_malloc_is_kept_from_an_arena_for_each_view(
+    started: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
+    assert run().exit_code == 0 and started["environment"]["MALLOC_ARENA_MAX"] == "2"
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "7")  # whoever sets it is asked
+    assert run().exit_code == 0 and started["environment"]["MALLOC_ARENA_MAX"] == "7"
+
+
 def test_without_streamlit_the_extra_is_named(
     started: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

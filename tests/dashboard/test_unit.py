@@ -42,7 +42,7 @@ def test_the_address_opens_the_unit_with_its_statistics(
         assert format_number(number) in line
     assert f"above 0: {unit.share_positive:.1%}" in line
     assert "neuron, max over tokens" in captions
-    words = finding(unit, atlas.table(UNIT.rpartition(":")[0]))
+    words = finding(unit, atlas.row(UNIT))
     assert words in [markup(item.value) for item in test.markdown]
     (strip,) = elements(test, "strip")
     chips = dict(strip["chips"])

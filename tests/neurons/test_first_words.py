@@ -50,7 +50,7 @@ def test_the_sentence_has_the_peak_and_the_label_beside_chance(atlas: Atlas) -> 
     table = atlas.table(POST)
     for index in np.argsort(-np.nan_to_num(table.peak))[:6]:
         unit = atlas.unit(f"{POST}:{index}")
-        words = finding(unit, table)
+        words = finding(unit, atlas.row(unit.address))
         assert f"{unit.peak:.1f} standard deviations above its mean" in words
         assert f"bell-shaped units stay below {unit.peak_floor:.1f}" in words
         assert words.startswith("It responds to nothing") == (unit.peak <= unit.peak_floor)
@@ -61,12 +61,12 @@ def test_the_sentence_has_the_peak_and_the_label_beside_chance(atlas: Atlas) -> 
 
 
 def test_units_that_do_nothing_are_said_so(atlas: Atlas) -> None:
-    unit, table = atlas.unit(f"{POST}:0"), atlas.table(POST)
-    yes = np.ones(64, bool)
-    assert finding(unit, replace(table, constant=yes)) == "It has the same value on all 75 images."
-    dead = finding(unit, replace(table, dead=yes))
+    unit, row = atlas.unit(f"{POST}:0"), atlas.row(f"{POST}:0")
+    yes = np.ones(1, bool)
+    assert finding(unit, replace(row, constant=yes)) == "It has the same value on all 75 images."
+    dead = finding(unit, replace(row, dead=yes))
     assert dead.startswith("It is never above 0 on any of 75 images. ")
-    empty = finding(replace(unit, n_images=0), table)
+    empty = finding(replace(unit, n_images=0), row)
     assert empty == "Nothing is known of it: no image gave a finite activation."
 
 

@@ -81,7 +81,7 @@ ORDER = {
         (verbs)
     """,
     "dashboard": """
-        __init__ address classes components framing settings snippets
+        __init__ address byte_cache classes components framing settings snippets
         blocks cut elements runs state (verbs)
         atlas_state
         explained faithful lab model_switch one_image run_table units

@@ -105,9 +105,20 @@ class AtlasContents(WithSites):
 
     def table(self, site: str) -> UnitTable:
         """One row per unit of a hook point; see :class:`.unit_table.UnitTable`."""
-        statistics_of = self.site(site)
-        table = unit_table(statistics_of, self.statistics[statistics_of.name], self.images)
-        return replace(table, **self._floor(statistics_of.name))
+        return self._table(self.site(site), slice(None))
+
+    def row(self, address: str) -> UnitTable:
+        """The row of one unit in the table of its hook point, at the cost of one unit.
+
+        Raises:
+            UnknownHookPointError: as for :meth:`unit`.
+        """
+        site, index = self.site_and_index(address)
+        return self._table(site, slice(index, index + 1))
+
+    def _table(self, site: Site, block: slice) -> UnitTable:
+        table = unit_table(site, self.statistics[site.name], self.images, block)
+        return replace(table, **self._floor(site.name))
 
     @cached_property
     def _floors(self) -> Mapping[str, Estimate]:

@@ -22,6 +22,21 @@ from clipprobe.errors import UnreadableImageError
 from clipprobe.runs.view import CONFIG
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labels:
+    """The labels of the images.
+
+    Attributes:
+        names: In alphabetical order.
+        of_row: ``(n,)`` int64 number of the label of each image, -1 without one.
+        totals: ``(len(names),)`` int64 images that were used.
+    """
+
+    names: list[str]
+    of_row: NDArray[np.int64]
+    totals: NDArray[np.int64]
+
+
 @dataclass(frozen=True)
 class ImageTable:
     """One row per image, in order of number.
@@ -55,6 +70,16 @@ class ImageTable:
     def n_used(self) -> int:
         """How many images the statistics are of."""
         return sum(reason is None for reason in self.reasons)
+
+    @cached_property
+    def labels(self) -> Labels:
+        """The labels of the images."""
+        names = sorted({record.label for record in self.records if record.label})
+        number = {name: place for place, name in enumerate(names)}
+        of_row = np.array([number.get(record.label or "", -1) for record in self.records], np.int64)
+        used = np.array([not reason for reason in self.reasons], bool)
+        totals = np.bincount(of_row[(of_row >= 0) & used], minlength=len(names))
+        return Labels(names=names, of_row=of_row, totals=totals)
 
     @property
     def failures(self) -> list[Failure]:

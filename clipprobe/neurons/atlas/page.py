@@ -153,7 +153,7 @@ def _overview(atlas: AtlasContents) -> Section:
         "how far the strongest lie above the mean, in standard deviations; 95 % of bell-shaped "
         f"units, which respond to nothing, stay below {summary['sites'][0]['peak_floor']:.1f}. "
         "Sheets and searches compare with the units at random weights where those were scanned "
-        "(`--twin`)."
+        "(--twin)."
     )
     if labelled:
         columns.append("one label")

@@ -15,7 +15,7 @@ from clipprobe.errors import ConfigError, DataError
 from clipprobe.neurons.atlas.contents import AtlasContents
 from clipprobe.neurons.atlas.properties import property_of, where_mask
 from clipprobe.neurons.atlas.statistics import ranking
-from clipprobe.neurons.atlas.unit_table import UnitTable, label_set
+from clipprobe.neurons.atlas.unit_table import UnitTable
 
 
 def search(
@@ -56,10 +56,10 @@ def matching(
     for glob in globs:
         if not any(fnmatchcase(name, glob) for name in names):
             atlas.site(glob)
-    if label is not None and label not in label_set(atlas.images):
+    if label is not None and label not in atlas.images.labels.names:
         raise DataError(
             f"No image of this atlas has the label {label!r}: its labels are "
-            f"{', '.join(sorted(label_set(atlas.images))[:5]) or 'none'}…"
+            f"{', '.join(atlas.images.labels.names[:5]) or 'none'}…"
         )
     tables = {name: atlas.table(name) for name in names}
     matches: list[tuple[float, str, int]] = []
@@ -110,7 +110,7 @@ def of_one_label(atlas: AtlasContents, *, limit: int) -> list[OneLabel]:
     Args:
         limit: At most N, of different labels and units.
     """
-    labels, images = sorted(label_set(atlas.images)), atlas.images
+    labels, images = atlas.images.labels.names, atlas.images
     number = {label: place for place, label in enumerate(labels)}
     of_row = np.array([number.get(record.label or "", -1) for record in images.records])
     used = np.array([reason is None for reason in images.reasons])

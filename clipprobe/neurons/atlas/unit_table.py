@@ -87,51 +87,52 @@ class UnitTable:
         return [name for name in self.__slots__ if name not in single]
 
 
-def unit_table(site: Site, statistics: UnitStatistics, images: ImageTable) -> UnitTable:
-    """The table of one hook point."""
+def unit_table(
+    site: Site, statistics: UnitStatistics, images: ImageTable, block: slice = slice(None)
+) -> UnitTable:
+    """The table of one hook point, or of a block of its units; floors are those of all of them."""
     statistics.flush()
-    count = statistics.count
-    mean, variance = exact.mean_and_variance(count, statistics.sums, statistics.squares)
+    count, n_positive = statistics.count[block], statistics.n_positive[block]
+    low, high = statistics.low[block], statistics.high[block]
+    mean, variance = exact.mean_and_variance(
+        count, statistics.sums[block], statistics.squares[block]
+    )
     active = count > 0
     share = np.where(active, count, 1).astype(np.float64)
     undefined = np.where(active, 0.0, np.nan)
-    label, purity, floor = _labels(statistics, images)
+    above = statistics.n_above[block] / share + undefined
+    label, purity, floor = _labels(statistics, images, block)
     return UnitTable(
         site=site.name,
         mean=mean,
         std=np.sqrt(variance),
-        low=np.where(active, statistics.low, np.float32(np.nan)),
-        median=quantiles(statistics, (0.5,))[:, 0],
-        high=np.where(active, statistics.high, np.float32(np.nan)),
-        share_positive=statistics.n_positive / share + undefined,
-        share_above=statistics.n_above / share + undefined,
-        sparsity=1 - statistics.n_above / share + undefined,
-        n_outside=statistics.n_outside,
-        peak=peaks(statistics),
+        low=np.where(active, low, np.float32(np.nan)),
+        median=quantiles(statistics, (0.5,), block)[:, 0],
+        high=np.where(active, high, np.float32(np.nan)),
+        share_positive=n_positive / share + undefined,
+        share_above=above,
+        sparsity=1 - above,
+        n_outside=statistics.n_outside[block],
+        peak=peaks(statistics, block),
         peak_floor=peak_floor(images.n_used, statistics.settings.top_k),
         peak_floor_of=BELL,
         label=label,
         purity=purity,
         purity_floor=floor,
-        dead=active & (statistics.n_positive == 0),
-        always_on=active & (statistics.n_positive == count),
-        constant=active & (statistics.low == statistics.high),
+        dead=active & (n_positive == 0),
+        always_on=active & (n_positive == count),
+        constant=active & (low == high),
     )
 
 
 def _labels(
-    statistics: UnitStatistics, images: ImageTable
+    statistics: UnitStatistics, images: ImageTable, block: slice
 ) -> tuple[NDArray[np.str_], NDArray[np.float64], float]:
     """Most frequent label of each unit's top images, its share, and the floor by chance."""
-    n = statistics.n_units
-    names = sorted(label_set(images))
+    _, winners = ranking.unpack(statistics.top.keys[block], largest=True)
+    n, names, of_row = len(winners), images.labels.names, images.labels.of_row
     if not names:
         return np.full(n, ""), np.full(n, np.nan), math.nan
-    number = {name: place for place, name in enumerate(names)}
-    of_row = np.array(
-        [number.get(record.label, -1) if record.label else -1 for record in images.records]
-    )
-    _, winners = ranking.unpack(statistics.top.keys, largest=True)
     rows = np.searchsorted(images.numbers, np.maximum(winners, 0)).clip(max=len(images) - 1)
     label_of = np.where(winners >= 0, of_row[rows], -1)
     units, places = np.nonzero(label_of >= 0)
@@ -141,11 +142,9 @@ def _labels(
     size = (winners >= 0).sum(axis=1)
     share = counts[np.arange(n), best] / np.maximum(size, 1)
     share = np.where(size > 0, share, np.nan)
-    totals = np.bincount(
-        [of for of, reason in zip(of_row, images.reasons, strict=True) if of >= 0 and not reason],
-        minlength=len(names),
+    floor = purity_floor(
+        images.labels.totals, images.n_used, statistics.settings.top_k, statistics.n_units
     )
-    floor = purity_floor(totals, images.n_used, statistics.settings.top_k, n)
     return np.where(counts.max(axis=1) > 0, np.array(names)[best], ""), share, floor
 
 
@@ -163,7 +162,3 @@ def purity_floor(totals: NDArray[np.int64], n_images: int, k: int, n_units: int)
         if n_units * chance <= 0.05:
             return count / k
     return math.nan
-
-
-def label_set(images: ImageTable) -> set[str]:
-    return {record.label for record in images.records if record.label}

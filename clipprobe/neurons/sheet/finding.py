@@ -13,23 +13,20 @@ if TYPE_CHECKING:
     from clipprobe.neurons.atlas.unit_table import UnitTable
 
 
-def finding(
-    unit: Unit, table: UnitTable, inputs: str = "images", *, with_label: bool = True
-) -> str:
+def finding(unit: Unit, row: UnitTable, inputs: str = "images", *, with_label: bool = True) -> str:
     """What an atlas says of a unit before all else.
 
     Args:
-        table: Of its hook point.
+        row: The unit's own, of the table of its hook point.
         inputs: What was scanned, ``images`` or ``texts``.
         with_label: Whether the label that prevails among its strongest is named.
     """
-    index = int(unit.address.rpartition(":")[2])
     n = f"{unit.n_images:,} {inputs}"
     if not unit.n_images:
         return f"Nothing is known of it: {unit.reason}."
-    if table.constant[index]:
+    if row.constant[0]:
         return f"It has the same value on all {n}."
-    dead = f"It is never above 0 on any of {n}. " if table.dead[index] else ""
+    dead = f"It is never above 0 on any of {n}. " if row.dead[0] else ""
     k = len(unit.top)
     peak = (
         f"Its {k} strongest of {n} lie {unit.peak:.1f} standard deviations above its mean; 95 % of "
@@ -41,26 +38,29 @@ def finding(
             f"{unit.peak:.1f} standard deviations above its mean, and 95 % of "
             f"{unit.peak_floor_of} stay below {unit.peak_floor:.1f}."
         )
-    return f"{dead}{peak}{_label_words(table, index, k, inputs) if with_label else ''}"
+    return f"{dead}{peak}{_label_words(row, k, inputs) if with_label else ''}"
 
 
-def prevailing(unit: Unit, table: UnitTable) -> tuple[str, int] | None:
-    """The label that prevails among a unit's strongest images beyond chance, and on how many."""
-    index = int(unit.address.rpartition(":")[2])
-    purity = float(table.purity[index])
-    if not table.label[index] or np.isnan(purity) or not purity >= table.purity_floor:
+def prevailing(unit: Unit, row: UnitTable) -> tuple[str, int] | None:
+    """The label that prevails among a unit's strongest images beyond chance, and on how many.
+
+    Args:
+        row: As for :func:`finding`.
+    """
+    label, purity = str(row.label[0]), float(row.purity[0])
+    if not label or np.isnan(purity) or not purity >= row.purity_floor:
         return None
-    return str(table.label[index]), round(purity * len(unit.top))
+    return label, round(purity * len(unit.top))
 
 
-def _label_words(table: UnitTable, index: int, k: int, inputs: str) -> str:
+def _label_words(row: UnitTable, k: int, inputs: str) -> str:
     """Which label prevails among its strongest, and what chance alone would give."""
-    purity, floor = float(table.purity[index]), table.purity_floor
-    if not table.label[index] or np.isnan(purity):
+    label, purity, floor = row.label[0], float(row.purity[0]), row.purity_floor
+    if not label or np.isnan(purity):
         return ""
     most = count_words(round(purity * k), inputs.removesuffix("s"))
     words = f" Of the strongest, {most} ({share_words(round(purity * k), k)}) "
-    words += f"{'bears' if round(purity * k) == 1 else 'bear'} the label {table.label[index]}"
+    words += f"{'bears' if round(purity * k) == 1 else 'bear'} the label {label}"
     if np.isnan(floor):
         return f"{words}; so few {inputs} cannot tell that from chance."
     chance = f"chance over all units of the hook point stays below {floor:.0%} (95 %)"

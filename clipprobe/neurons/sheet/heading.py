@@ -31,8 +31,8 @@ def title_of(context: SheetContext) -> str:
         return f"{named.name} · {named.score}"
     if any(one.seeks_name for _, _, one in context.verdicts):
         return f"{context.unit.address} · {NO_NAME}"
-    unit, site = context.unit, context.site.name
-    prevails = prevailing(unit, context.atlas.table(site))
+    unit = context.unit
+    prevails = prevailing(unit, context.atlas.row(unit.address))
     if prevails is not None:
         label, n = prevails
         strongest = count_words(len(unit.top), "strongest image")
@@ -56,7 +56,7 @@ def evidence_of(context: SheetContext) -> str:
     first = named.text if named is not None else next(iter(texts), "")
     atlas = finding(
         context.unit,
-        context.atlas.table(context.site.name),
+        context.atlas.row(context.unit.address),
         context.atlas.inputs,
         with_label=not first,
     )

@@ -21,7 +21,6 @@ from clipprobe.errors import UnknownHookPointError
 from clipprobe.hooks.names import nearest
 from clipprobe.neurons.atlas.properties import STATISTICS, properties
 from clipprobe.neurons.atlas.search import matching
-from clipprobe.neurons.atlas.unit_table import label_set
 from clipprobe.neurons.instruments.registry import beside_atlas
 from clipprobe.neurons.sheet.search import find_with_property, find_with_text
 
@@ -179,7 +178,7 @@ def _share_words(label: str, purity: float, floor: float) -> str:
 
 def labels_like(atlas: Atlas, text: str) -> list[str]:
     """The labels of the atlas's images that are the text, else those that hold it as words."""
-    labels = sorted(label_set(atlas.images))
+    labels = atlas.images.labels.names
     same = [label for label in labels if label.casefold() == text.casefold()]
     phrase = re.compile(rf"\b{re.escape(text)}\b", re.IGNORECASE)
     return same or [label for label in labels if phrase.search(label)]

@@ -25,8 +25,9 @@ from browsing import (
     PATIENCE_MS,
     PROBES,
     chromium,
+    faint_in_both,
     odd_text,
-)  # fmt: skip
+)
 from PIL import Image
 
 import clipprobe
@@ -155,7 +156,10 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def page(browser: Any, address: str, tmp_path: Path) -> Iterator[Any]:
-    """A browser window that collects console errors and requests to elsewhere."""
+    """A browser window that collects console errors and requests to elsewhere.
+
+    What it shows in the end must be readable in both themes.
+    """
     troubles: list[str] = []
     missed: list[str] = []
     window = browser.new_page(viewport={"width": 1440, "height": 1400})
@@ -187,8 +191,10 @@ def page(browser: Any, address: str, tmp_path: Path) -> Iterator[Any]:
     )
     try:
         yield window
+        faint = faint_in_both(window)
     finally:
         window.screenshot(path=tmp_path / "last.png")
         window.close()
     assert troubles == []
     assert missed == []
+    assert faint == []

@@ -125,3 +125,17 @@ def test_an_atlas_prints_the_level_of_the_twin_that_lies_beside_it(
     fewer = tmp_path / "fewer"
     scan(clip, pictures, sites=[POST], limit=6, batch_size=4, out=fewer)
     assert Atlas.load(fewer).unit(address).peak_floor_of == "bell-shaped units"
+
+
+def test_the_row_of_a_unit_is_that_of_the_table(whole: Atlas) -> None:
+    """And it does not compute the others: the page of a unit of 100,000 asks for one."""
+    table = whole.table(POST)
+    for index in (0, 5, 63):
+        row = whole.row(f"{POST}:{index}")
+        for name in table.arrays():
+            (value,) = getattr(row, name)
+            np.testing.assert_array_equal(value, getattr(table, name)[index], err_msg=name)
+        assert (row.peak_floor, row.peak_floor_of) == (table.peak_floor, table.peak_floor_of)
+        assert row.purity_floor == table.purity_floor
+    with pytest.raises(UnknownHookPointError, match="numbered 0 to 63"):
+        whole.row(f"{POST}:64")
