@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 from clipprobe.arrays import Floats
 from clipprobe.errors import ConfigError
 from clipprobe.neurons.effects.curvature import Curvature
+from clipprobe.neurons.effects.direct import comparable
 from clipprobe.neurons.effects.norms.exact import ExactNorms
+from clipprobe.neurons.effects.settings import EffectTest
 from clipprobe.neurons.effects.sweep import Sweep
+from clipprobe.study import Workload
 from clipprobe.tracing import Score
 from clipprobe.tracing.contributions import by_unit, gradients, gradients_with_norms
 from clipprobe.tracing.inputs import Inputs
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from clipprobe.hooks import HookPoint
+    from clipprobe.models import Clip
 
 
 def refuse_passes(steps: int, probes: int) -> None:
@@ -42,6 +46,30 @@ def refuse_passes(steps: int, probes: int) -> None:
 def takes_norms(steps: int, probes: int) -> bool:
     """Whether there is a first order to correct: steps and probes hold what it lacks."""
     return steps == 1 and not probes
+
+
+def passes_of(settings: EffectTest, clip: Clip, n_images: int, sites: Sequence[str]) -> Workload:
+    """Of all hook points; ``agreement.site_effects`` makes them."""
+    points = [comparable(clip, site) for site in sites]
+    units = sum(min(settings.per_site or one.n_units, one.n_units) for one in points)
+    steps = settings.steps * units if settings.steps > 1 else 0
+    # By what was read off to first order and by the gradients that predict.
+    backward = (2 + 2 * settings.probes) * len(points) + steps
+    # For the scales, to read off, and as the inputs are before units are taken out one by one.
+    passes = 3 * len(points) + units + backward
+    no_readout = any(one.base is not None for one in points)
+    more: dict[str, Any] = {"at_most": no_readout}
+    if no_readout:
+        more["reason"] = "directions that cannot be read off take two passes less"
+    if points[0].tower == "text":
+        texts = passes * len(settings.texts)
+        return Workload(images=n_images * len(points), texts=texts, **more)
+    return Workload(
+        images=passes * n_images,
+        texts=len(set(settings.texts)) * len(points),
+        gradients=backward * n_images,
+        **more,
+    )
 
 
 def changes_in_batch(

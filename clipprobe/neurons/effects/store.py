@@ -18,8 +18,7 @@ from clipprobe.neurons.effects.agreement import (
     site_effects,
 )
 from clipprobe.neurons.effects.direct import comparable
-from clipprobe.neurons.effects.passes import passes_of
-from clipprobe.neurons.effects.predicting import refuse_passes, takes_norms
+from clipprobe.neurons.effects.predicting import passes_of, refuse_passes, takes_norms
 from clipprobe.neurons.effects.settings import EffectTest
 from clipprobe.neurons.instruments.store import InMemory, Store
 from clipprobe.neurons.instruments.value import UnitValue
