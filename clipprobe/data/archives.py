@@ -68,7 +68,7 @@ def cells_of(
     Integer classes become the names that the file's metadata give them.
 
     Raises:
-        DataError: the file is no Parquet file, or a column is absent.
+        DataError: the file is not a Parquet file, or a column is absent.
     """
     with opened(file) as table:
         yield from _cells(file, table, columns, image)

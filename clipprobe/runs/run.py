@@ -102,10 +102,10 @@ class Run(RunWriter):
         return cls(path, kind, plain, complete=False, lock=FolderLock.take(path))
 
     @classmethod
-    def _recognised(cls, path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> Run:
-        refuse_other(path, found, wanted, complete=True)
+    def _recognised(cls, path: Path, existing: dict[str, Any], head: dict[str, Any]) -> Run:
+        refuse_other(path, existing, head, complete=True)
         load_run(path)  # refuses a damaged one
-        return cls(path, wanted["kind"], wanted["config"], complete=True)
+        return cls(path, head["kind"], head["config"], complete=True)
 
     def __enter__(self) -> Run:
         return self

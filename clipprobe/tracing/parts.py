@@ -190,11 +190,11 @@ class TowerParts:
         return found
 
     def _bias(
-        self, found: dict[str, Tensor], read: Readout, module: Any, name: str, like: Tensor
+        self, terms: dict[str, Tensor], read: Readout, module: Any, name: str, like: Tensor
     ) -> None:
         bias: Tensor | None = getattr(module, "bias", None)
         if bias is not None:
-            found[name] = read.of(bias.expand(*like.shape[:2], -1))
+            terms[name] = read.of(bias.expand(*like.shape[:2], -1))
 
 
 def _moved(block: Block, pattern: Tensor, values: Tensor, read: Tensor) -> Tensor:

@@ -114,7 +114,7 @@ def _setter(units: Sequence[int], mean: Tensor, axis: int) -> Callable[[Tensor],
 def random_sets(
     pools: Sequence[tuple[Sequence[T], int]], rngs: Iterable[np.random.Generator]
 ) -> list[list[T]]:
-    """For each generator a set with so many units of each pool.
+    """For each generator a set with as many units of each pool as it says.
 
     Example:
         >>> random_sets([("ab", 1), ("cd", 2)], [np.random.default_rng(0)])

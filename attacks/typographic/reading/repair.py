@@ -161,7 +161,7 @@ def neurons_of_block(
 def fewest_heads(
     clip: Clip, clean: Any, attacked: Any, contest: Contest, *, most: int = MOST_HEADS
 ) -> tuple[str, ...]:
-    """Heads whose removal brings the right answer back, taken greedily, at most so many.
+    """Heads whose removal brings the right answer back, taken greedily, at most ``most``.
 
     Each step takes the head after whose removal the true class is furthest ahead on the attacked
     image, among those that leave the clean image right. It ends when the answer is right.
@@ -213,8 +213,8 @@ def repair(
         model, pictures, [dict.fromkeys(one, factor) for one in (own, *sets)]
     )
 
-    def verdicts(asked: Clip, of: Contest, vectors: Floats) -> dict[str, Verdict]:
-        return {name: of.verdict(asked, one) for name, one in zip(images, vectors, strict=True)}
+    def verdicts(model: Clip, of: Contest, vectors: Floats) -> dict[str, Verdict]:
+        return {name: of.verdict(model, one) for name, one in zip(images, vectors, strict=True)}
 
     return Repair(
         units=tuple(own),
