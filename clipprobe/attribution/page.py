@@ -83,32 +83,32 @@ def explanation_page(
     )
 
 
-def faithfulness_section(found: ImageFaithfulness) -> Section:
+def faithfulness_section(scores: ImageFaithfulness) -> Section:
     """Insertion and deletion of every map beside random orders: a table, curves, how to read it."""
     from clipprobe.figures.tracing import patch_chart
 
-    n, charts = found.random.n, list[Block]()
+    n, charts = scores.random.n, list[Block]()
     for metric, what in _CURVES.items():
         chart = patch_chart(
-            found.shares,
-            {one.method: one.curves[metric] for one in found.maps if not one.reason},
-            (found.random.low[metric], found.random.high[metric]),
+            scores.shares,
+            {one.method: one.curves[metric] for one in scores.maps if not one.reason},
+            (scores.random.low[metric], scores.random.high[metric]),
             what=what,
             axis="cosine",
             control=f"{n} random orders, lowest to highest",
         )
-        alt = f"{metric.capitalize()}: cosine of the image with “{found.text}” by method, {what}"
+        alt = f"{metric.capitalize()}: cosine of the image with “{scores.text}” by method, {what}"
         charts.append(Chart(chart, alt))
     return Section(
         FAITHFULNESS,
-        [Paragraph(_HOW_TO_READ.format(n=n, more=n + 1)), _faithful(found), *charts],
+        [Paragraph(_HOW_TO_READ.format(n=n, more=n + 1)), _faithful(scores), *charts],
     )
 
 
-def _faithful(found: ImageFaithfulness) -> Table:
-    n = found.random.n
+def _faithful(scores: ImageFaithfulness) -> Table:
+    n = scores.random.n
     rows = []
-    for one in found.maps:
+    for one in scores.maps:
         beaten = [metric for metric in _CURVES if one.above[metric] == n]
         rows.append([one.method, one.reason or " and ".join(beaten) or "neither"])
         for metric in _CURVES:
@@ -116,12 +116,12 @@ def _faithful(found: ImageFaithfulness) -> Table:
             above = one.above[metric]
             rows[-1].append(value if above is None else f"{value}, above {above} of {n}")
     for name, end in (("lowest", min), ("highest", max)):
-        ends = [format_number(end(found.random.values[metric])) for metric in _CURVES]
+        ends = [format_number(end(scores.random.values[metric])) for metric in _CURVES]
         rows.append([f"{name} random order", "the control", *ends])
     return Table(
         ["method", "beats random order by", *_CURVES],
         rows,
-        f"n = 1 image, no interval; {found.n_encodings:,} images were encoded; {found.protocol}.",
+        f"n = 1 image, no interval; {scores.n_encodings:,} images were encoded; {scores.protocol}.",
     )
 
 

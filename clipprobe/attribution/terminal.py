@@ -84,15 +84,15 @@ def part_lines(parts: EmbeddingParts, direction: Any) -> str:
     return "\n".join(lines)
 
 
-def faithful_lines(found: ImageFaithfulness) -> str:
+def faithful_lines(scores: ImageFaithfulness) -> str:
     """How faithful each map is on this image, beside random orders of the patches."""
-    lines = [f"faithfulness on this one image ({found.protocol}):"]
-    lines += [f"  {one.method}: {faithful_words(one, found.random.n)}" for one in found.maps]
+    lines = [f"faithfulness on this one image ({scores.protocol}):"]
+    lines += [f"  {one.method}: {faithful_words(one, scores.random.n)}" for one in scores.maps]
     for metric in ("insertion", "deletion"):
-        values = found.random.values[metric]
+        values = scores.random.values[metric]
         lines.append(
             f"  random orders, {metric}: {format_number(min(values))} to "
-            f"{format_number(max(values))} ({found.random.n} orders)"
+            f"{format_number(max(values))} ({scores.random.n} orders)"
         )
     return "\n".join(lines)
 
