@@ -188,7 +188,7 @@ def rehearse(call: Callable[..., object], *args: Any, **settings: Any) -> Rehear
         return rehearsed.rehearsal
     finally:
         _REHEARSING.reset(token)
-    raise ConfigError("This makes a run in a way of its own, so it cannot be rehearsed.")
+    raise ConfigError("This makes its run in a way of its own, so it has no --dry-run.")
 
 
 def is_rehearsed() -> bool:

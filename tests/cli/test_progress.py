@@ -28,7 +28,7 @@ def test_lines_come_after_5_s_and_then_ever_less_often() -> None:
     lines = Lines("encoding", 600, clock=lambda: now[0], tell=lambda t: said.append((now[0], t)))
     for second in range(121):
         now[0] = float(second)
-        lines.told(second, 600)
+        lines.report(second, 600)
         lines.tick()
     assert [when for when, _ in said] == [5, 15, 35, 65, 95]
     assert said[0][1] == "encoding: 5 of 600 done, about 10 min left"
@@ -40,10 +40,10 @@ def test_a_step_that_tells_nobody_of_its_end_is_not_silent() -> None:
     lines = Lines("testing", clock=lambda: now[0], tell=said.append)
     now[0] = 40.0
     lines.tick()
-    lines.told(0, 8)
+    lines.report(0, 8)
     now[0] = 100.0
     lines.tick()
-    lines.told(8, 8)
+    lines.report(8, 8)
     now[0] = 3000.0
     lines.tick()
     assert said == [

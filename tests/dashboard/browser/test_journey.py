@@ -27,7 +27,7 @@ pytestmark = pytest.mark.browser
 def test_a_journey(page: Any, address: str, tmp_path: Path) -> None:
     page.goto(address)
     page.get_by_role("heading", name="What has been run?").wait_for()
-    page.get_by_text(f"{6 + len(CALLS_HOME)} complete, 2 not").wait_for()
+    page.get_by_text(f"{7 + len(CALLS_HOME)} complete, 2 not").wait_for()
     name = page.get_by_label("Name contains")
     name.fill("odd")
     name.press("Enter")
