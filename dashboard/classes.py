@@ -51,7 +51,7 @@ def read_classes(text: str, *, page: str, audit: str) -> list[str]:
     if len(names) < 2:
         raise DataError(
             f"The class list holds {len(names)} name(s), and an answer is a choice: give at least "
-            "two, one a line."
+            "two, one per line."
         )
     if len(names) > MAX_CLASSES:
         raise DataError(

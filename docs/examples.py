@@ -3,7 +3,7 @@
 ``docs/renew.py --type`` types them in order in an empty folder after ``clipprobe demo``, and keeps
 the first lines of each one's output in ``examples.json``; the README's blocks are made of both. The
 unit and the way to write come from ``evaluation.json``, where a script chose them on other images.
-Times are seconds of one processor core, which hardly hang on what else the machine does.
+Times are seconds of one processor core, which hardly depend on what else the machine does.
 """
 
 from __future__ import annotations

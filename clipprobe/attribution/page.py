@@ -34,7 +34,7 @@ _CURVES = {
 _HOW_TO_READ = (
     "Insertion is the mean cosine while the strongest patches are uncovered first, deletion the "
     "mean, negated, while they are covered first: higher is better. A map that knows nothing beats "
-    "all {n} random orders on one image of {more}; one that is smooth may gain by that alone, as "
+    "all {n} random orders on one image in {more}; one that is smooth may gain by that alone, as "
     "the method centre shows, which reads nothing of the model. The text is read as it is, "
     "whatever was subtracted from it. One image is an anecdote: clipprobe audit faithfulness "
     "measures the methods on a set."

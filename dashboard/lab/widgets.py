@@ -210,7 +210,7 @@ def choose_classes() -> tuple[str, str]:
     """Widgets for the class list and the prompts."""
     st.subheader("Answers", anchor=False)
     classes = st.text_area(
-        "Classes to choose from, one a line",
+        "Classes to choose from, one per line",
         "\n".join(STARTING_CLASSES),
         height=180,
         key="classes",
@@ -218,7 +218,7 @@ def choose_classes() -> tuple[str, str]:
     )
     with st.expander("Prompts"):
         templates = st.text_area(
-            "Sentences, one a line, {} for the class",
+            "Sentences, one per line, {} for the class",
             "\n".join(TEMPLATES),
             height=180,
             key="templates",

@@ -24,7 +24,7 @@ def model_flags(spec: str | None, edits: Sequence[str] = ()) -> list[str]:
 
 
 def shell(*commands: Iterable[str]) -> str:
-    """Commands for a shell, one a line; those without a word are left out."""
+    """Commands for a shell, one per line; those without a word are left out."""
     lines = [shlex.join(words) for words in map(list, commands) if words]
     return "\n".join(lines)
 

@@ -32,7 +32,7 @@ def show_writes(atlas: Atlas, address: str, clip: Clip) -> None:
     left, right = st.columns([2, 3], gap="large")
     with left:
         given = st.text_area(
-            "Words or sentences, one a line", "\n".join(FIRST), height=260, key="texts",
+            "Words or sentences, one per line", "\n".join(FIRST), height=260, key="texts",
             max_chars=MOST_LETTERS, bind="query-params",
         )  # fmt: skip
     with right:
@@ -40,7 +40,7 @@ def show_writes(atlas: Atlas, address: str, clip: Clip) -> None:
         if not 2 <= len(texts) <= MOST_TEXTS:
             raise DataError(
                 f"The list has {len(texts):,} texts, and their mean is subtracted: give from 2 to "
-                f"{MOST_TEXTS}, one a line."
+                f"{MOST_TEXTS}, one per line."
             )
         note_cut(clip, texts)
         pool = "" if vision else atlas.pool

@@ -86,7 +86,7 @@ def _target_blocks(
         f"MinSkew at k = {top[0].k} and NDKL {label}{more}",
     )
     by_group = _by_group(column, skews, items, label + more)
-    # Which groups have a skew hangs on k and their sizes: it is the same for all words.
+    # Which groups have a skew depends on k and their sizes: it is the same for all words.
     over = [level for level in column.levels if not math.isnan(skews[items[0], level].value)]
     if math.isnan(top[0].value):
         return [Paragraph(f"MaxSkew {label}: {top[0].reason}."), whole, by_group]

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from clipprobe.models import Clip
 
 N_ORDERS = 19
-"""Random orders: a map that knows nothing beats them all on one image of twenty."""
+"""Random orders: a map that knows nothing beats them all on one image in twenty."""
 _BATCH = 32
 FLAT = "the map is the same everywhere, so it puts the patches in no order"
 

@@ -1,7 +1,7 @@
 """Norms taken exactly: what the gradient leaves out of a removal and costs no further pass.
 
 A unit writes ``d`` to the residual stream, from where it reaches every later layer norm along the
-stream itself. What the norm then gives is known in closed form, because the norm of ``x + d`` hangs
+stream itself. What the norm then gives is known in closed form, because the norm of ``x + d`` depends
 on ``x d`` and ``d d`` alone; the gradient has it to first order only, which is far off where ``d``
 is not small beside ``x``. With ``g`` the derivative of the score by what a norm gives, from the one
 backward pass, each norm adds
@@ -129,7 +129,7 @@ class ExactNorms:
         return found
 
     def _pooled_token(self, slopes: Sequence[Tensor]) -> Tensor:
-        """Per input, the only token that the score hangs on."""
+        """Per input, the only token that the score depends on."""
         import torch
 
         if slopes[0].ndim == 2:  # the norm comes after pooling

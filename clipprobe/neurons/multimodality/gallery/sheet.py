@@ -96,7 +96,7 @@ def _thumbnail(canvas: Image.Image, image: Image.Image, shows: bool, left: int, 
     canvas.paste(small, (left, top))
     pen = ImageDraw.Draw(canvas)
     if shows:
-        # Colour and form: the mark must not hang on seeing green.
+        # Colour and form: the mark must not depend on seeing green.
         pen.rectangle(
             (left - 3, top - 3, left + _THUMB + 2, top + _THUMB + 2), outline=GREEN, width=3
         )
