@@ -12,7 +12,7 @@ VENV ?= .venv
 OUT ?= runs/demo
 TORCH_INDEX ?=
 # Tests keep to one thread, so as many run side by side; each worker takes up to 2 GB.
-WORKERS ?= $(shell n=$$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2); echo $$((n > 8 ? 8 : n)))
+WORKERS ?= $(shell n=$$(env -u OMP_NUM_THREADS nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2); echo $$((n > 8 ? 8 : n)))
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.clipprobe-installed

@@ -47,25 +47,38 @@ def byte_cached(
     def wrap(function: Callable[P, R]) -> Callable[P, R]:
         signature = inspect.signature(function)
         entries: OrderedDict[Any, tuple[R, int]] = OrderedDict()
-        lock = threading.Lock()
+        lock, computing = threading.Lock(), dict[Any, threading.Lock]()
+
+        def known(key: Any) -> tuple[R] | None:
+            with lock:
+                if key not in entries:
+                    return None
+                entries.move_to_end(key)
+                return (entries[key][0],)
 
         @wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
             given = signature.bind(*args, **kwargs).arguments
             key = tuple(mark(value) for name, value in given.items() if not name.startswith("_"))
+            if there := known(key):
+                return there[0]
             with lock:
-                if key in entries:
-                    entries.move_to_end(key)
-                    return entries[key][0]
-            with st.spinner(show_spinner) if show_spinner else nullcontext():
-                value = function(*args, **kwargs)
-            with lock:
-                entries[key] = value, bytes_of(value)
-                entries.move_to_end(key)
-                total = sum(size for _, size in entries.values())
-                while total > most_mb * 2**20 and len(entries) > 1:
-                    total -= entries.popitem(last=False)[1][1]
-            return value
+                turn = computing.setdefault(key, threading.Lock())
+            try:
+                with turn:  # sessions that miss together wait for the first of them
+                    if there := known(key):
+                        return there[0]
+                    with st.spinner(show_spinner) if show_spinner else nullcontext():
+                        value = function(*args, **kwargs)
+                    with lock:
+                        entries[key] = value, bytes_of(value)
+                        total = sum(size for _, size in entries.values())
+                        while total > most_mb * 2**20 and len(entries) > 1:
+                            total -= entries.popitem(last=False)[1][1]
+                    return value
+            finally:
+                with lock:
+                    computing.pop(key, None)
 
         return call
 

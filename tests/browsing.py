@@ -8,9 +8,15 @@ import shutil
 from typing import Any
 
 import pytest
-from contrast import too_faint
+from contrast import inks, too_faint
 
 PATIENCE_MS = 180_000  # a busy machine takes its time to import torch
+_IN_SCHEME = """dark => {
+  const app = document.querySelector('[data-testid="stApp"]')
+  if (!app) return true
+  const [red, green, blue] = getComputedStyle(app).backgroundColor.match(/[0-9.]+/g).map(Number)
+  return (red + green + blue < 384) === dark
+}"""
 FADING_MS = (400, 1_000, 2_000, 4_000, 8_000, 16_000)
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -96,6 +102,8 @@ def faint_in_both(page: Any) -> list[str]:
     lasting: list[str] = []
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
+        page.wait_for_function(_IN_SCHEME, arg=scheme == "dark")
+        assert inks(page), "there is no text to measure"
         for pause_ms in FADING_MS:
             page.wait_for_timeout(pause_ms)
             faint = too_faint(page)

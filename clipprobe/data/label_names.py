@@ -7,6 +7,8 @@ and the words for it.
 from __future__ import annotations
 
 import re
+import warnings
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +38,8 @@ def with_names(dataset: Dataset, file: str | Path) -> Dataset:
         if record.label in names
     )
     nameless = tuple(record.id for record in dataset.records if record.label not in names)
+    _warn_of_shared(names[label] for label in sorted({str(one.label) for one in dataset.records}
+                                                     & names.keys()))  # fmt: skip
     if not named:
         labels = sorted({str(record.label) for record in dataset.records if record.label})
         have = f"the images have {labels[0]!r}" if labels else "no image has a label"
@@ -64,6 +68,19 @@ def read_names(file: str | Path) -> dict[str, str]:
     return dict(pairs)
 
 
+def _warn_of_shared(names: Iterable[str]) -> None:
+    """Say which names stand for several labels of the data."""
+    counts = Counter(name.casefold() for name in names)
+    if shared := sorted(name for name, n in counts.items() if n > 1):
+        more = ", ..." if len(shared) > 3 else ""
+        warnings.warn(
+            f"{len(shared)} name(s) stand for several labels, which become one class: "
+            f"{', '.join(map(repr, shared[:3]))}{more}. A table with a name for each tells them "
+            "apart.",
+            stacklevel=2,
+        )
+
+
 def _of_lines(path: Path) -> list[tuple[str, str]]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -86,6 +103,11 @@ def _of_lines(path: Path) -> list[tuple[str, str]]:
 def _of_table(path: Path) -> list[tuple[str, str]]:
     table = read_text_table(path)
     labels, *others = table.columns
+    if WORDNET.fullmatch(labels):
+        raise DataError(
+            f"The first line of {path} is {labels!r}: write a line with the names of the columns "
+            "above it."
+        )
     name = next((one for one in NAMES if one in others), others[0] if others else None)
     if name is None:
         raise DataError(f"The table {path} has one column: give one for labels and one for names.")

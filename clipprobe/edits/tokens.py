@@ -106,9 +106,11 @@ class Shortened:
 
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids as the tokenizer gives them; longer texts lose their last words, not their end."""
-        most = self.context
-        rows = self.inner(texts)
-        return [row if len(row) <= most else [*row[: most - 1], row[-1]] for row in rows]
+        return self.cut(texts, self.context)
+
+    def cut(self, texts: Sequence[str], context: int) -> list[list[int]]:
+        """The same for a model that reads fewer tokens still."""
+        return self.inner.cut(texts, context)
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text before any is cut, special tokens included."""

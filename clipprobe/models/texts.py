@@ -30,6 +30,9 @@ class Tokens(Protocol):
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:
         """One list of ids per text; over-long texts are cut, with one counted warning."""
 
+    def cut(self, texts: Sequence[str], context: int) -> list[list[int]]:
+        """The same for a model that reads fewer tokens."""
+
     def lengths(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text before any is cut, special tokens included."""
 
@@ -70,21 +73,25 @@ class HFTokens:
         self._lock = _Alone()
 
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:
+        return self.cut(texts, self.context)
+
+    def cut(self, texts: Sequence[str], context: int) -> list[list[int]]:
+        """One list of ids per text, each of at most ``context``; longer ones keep their end."""
         if not texts:
             return []
         with self._lock:
             # Without truncation first: the true lengths are what tells which are cut.
             ids: list[list[int]] = self.tokenizer(list(texts), verbose=False)["input_ids"]
             lengths = [len(row) for row in ids]
-            too_long = [i for i, n in enumerate(lengths) if n > self.context]
-            limit = {"truncation": True, "max_length": self.context}
+            too_long = [i for i, n in enumerate(lengths) if n > context]
+            limit = {"truncation": True, "max_length": context}
             if self.pad_to_context:
                 ids = self.tokenizer(list(texts), padding="max_length", **limit)["input_ids"]
             elif too_long:
                 cut = self.tokenizer([texts[i] for i in too_long], **limit)["input_ids"]
                 for i, row in zip(too_long, cut, strict=True):
                     ids[i] = row
-        _warn_cut(texts, lengths, self.context)
+        _warn_cut(texts, lengths, context)
         return ids
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
@@ -109,14 +116,18 @@ class OpenClipTokens:
         self._lock = _Alone()  # its cache is a plain dict, filled while it encodes
 
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:
+        return self.cut(texts, self.context)
+
+    def cut(self, texts: Sequence[str], context: int) -> list[list[int]]:
+        """One list of ids per text, each of at most ``context``; longer ones keep their end."""
         start, end = self.tokenizer.sot_token_id, self.tokenizer.eot_token_id
         with self._lock:
             ids = [[start, *self.tokenizer.encode(text), end] for text in texts]
         lengths = [len(row) for row in ids]
         for i, n in enumerate(lengths):
-            if n > self.context:
-                ids[i] = [*ids[i][: self.context - 1], end]
-        _warn_cut(texts, lengths, self.context)
+            if n > context:
+                ids[i] = [*ids[i][: context - 1], end]
+        _warn_cut(texts, lengths, context)
         return ids
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
@@ -153,7 +164,7 @@ def cut_sentence(texts: Sequence[str], lengths: Sequence[int], context: int) -> 
 def _warn_cut(texts: Sequence[str], lengths: Sequence[int], context: int) -> None:
     """Say once per call which texts were cut."""
     if sentence := cut_sentence(texts, lengths, context):
-        warnings.warn(sentence, stacklevel=5)  # the caller of Clip.encode_texts
+        warnings.warn(sentence, stacklevel=6)  # the caller of Clip.encode_texts
 
 
 def check_texts(texts: Iterable[str]) -> list[str]:

@@ -16,7 +16,7 @@ from dashboard.elements import Panel, heat
 from dashboard.header import Page, show_page
 from dashboard.lab.widgets import choose_picture, source_picture
 from dashboard.runs import choose_run, find_runs
-from dashboard.settings import runs_folder
+from dashboard.settings import as_typed, runs_folder
 from dashboard.state import BY_PIXELS
 
 if TYPE_CHECKING:
@@ -36,8 +36,9 @@ def show(page: Page) -> None:
     runs = [one for one in find_runs(runs_folder()) if one.run and one.run.kind == "atlas"]
     if not runs:
         st.info(
-            f"There is no atlas in {plain(runs_folder())} to compare with. `clipprobe demo` makes "
-            "one, and `clipprobe neurons scan --images DIR --out DIR` makes one of your images."
+            f"There is no atlas in {plain(as_typed(runs_folder()))} to compare with. "
+            "`clipprobe demo` makes one, and `clipprobe neurons scan --images DIR --out DIR` makes "
+            "one of your images."
         )
         return
     settings, results = st.columns([2, 5], gap="large")

@@ -24,7 +24,10 @@ def show(page: Page) -> None:
         others = (
             f" What is wrong with the {len(found)} others is on the page Runs." if found else ""
         )
-        st.info(f"No complete run in {plain(runs_folder())}: `clipprobe demo` makes some.{others}")
+        st.info(
+            f"No complete run in {plain(as_typed(runs_folder()))}: `clipprobe demo` makes "
+            f"some.{others}"
+        )
         return
     run = choose_run(runs, label="Run", key="report_run")
     if run is None:

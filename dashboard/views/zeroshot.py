@@ -33,7 +33,7 @@ from dashboard.lab.widgets import (
 from dashboard.one_image import Answers, Calibration
 from dashboard.one_image_panels import show_answer, show_bars, show_rival, show_table
 from dashboard.runs import choose_run, find_runs
-from dashboard.settings import runs_folder
+from dashboard.settings import as_typed, runs_folder
 
 PAGE = "the page Zero-shot & limits"
 ONE, RUNS = "One image", "Runs"
@@ -152,8 +152,9 @@ def show_runs(page: Page) -> None:
     runs = [item for item in find_runs(runs_folder()) if item.run and item.run.kind in REPORTS]
     if not runs:
         st.info(
-            f"No run of these audits in {plain(runs_folder())}: `clipprobe audit zeroshot`, "
-            "`few-shot`, `limits` and `carriers` make them, and `clipprobe demo` makes some."
+            f"No run of these audits in {plain(as_typed(runs_folder()))}: "
+            "`clipprobe audit zeroshot`, `few-shot`, `limits` and `carriers` make them, and "
+            "`clipprobe demo` makes some."
         )
         return
     run = choose_run(runs, label="Run", key="zeroshot_run")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +39,24 @@ def test_the_oldest_goes_first_and_the_last_stays() -> None:
     assert made == [1, 2, 0, 3, 2, 3]
     assert value(9) is value(9)  # larger than all may be together
     assert made == [1, 2, 0, 3, 2, 3, 9]
+
+
+def test_sessions_that_miss_together_make_a_value_once() -> None:
+    made, meeting = [], threading.Barrier(4)
+
+    @byte_cached(most_mb=1)
+    def value() -> object:
+        made.append(threading.get_ident())
+        time.sleep(0.05)  # the others come meanwhile
+        return object()
+
+    def ask() -> object:
+        meeting.wait()
+        return value()
+
+    with ThreadPoolExecutor(4) as pool:
+        values = [one.result() for one in [pool.submit(ask) for _ in range(4)]]
+    assert len(made) == 1 and all(one is values[0] for one in values)
 
 
 def test_an_image_is_known_by_its_pixels_and_an_error_is_not_kept() -> None:

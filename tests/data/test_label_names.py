@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,7 @@ def test_codes_get_names(photos: Path, tmp_path: Path, name: str, text: str) -> 
         ("c.txt", " \n", "is empty"),
         ("d.csv", "label\nn01440764\n", "one column"),
         ("e.txt", "cat tench\n", "names labels such as 'cat', and the images have 'n01440764'"),
+        ("g.csv", "n01440764,tench\nn01443537,goldfish\n", "first line .* is 'n01440764'"),
         ("f.txt", "\udcff", "cannot be read"),
     ],
 )
@@ -72,6 +74,17 @@ def test_a_file_that_names_nothing_is_refused(
     file.write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(DataError, match=message):
         open_dataset(photos, label_names=file)
+
+
+def test_a_name_for_two_labels_is_said(photos: Path, tmp_path: Path) -> None:
+    text = MAPPING + "n09999999 Crane, machine\n"
+    with pytest.warns(UserWarning, match="1 name.* for several labels.*'fish'"):
+        open_dataset(
+            photos, label_names=written(tmp_path / "a.txt", "n01440764 fish\nn01443537 Fish")
+        )
+    with warnings.catch_warnings():  # the other crane is not in the data
+        warnings.simplefilter("error")
+        open_dataset(photos, label_names=written(tmp_path / "b.txt", text))
 
 
 def test_codes_are_not_taken_for_class_names(photos: Path, tmp_path: Path) -> None:

@@ -149,8 +149,14 @@ def test_a_prefix_is_what_the_text_tower_reads(clip: Any) -> None:
     vectors = acts[point][0, 1 : 1 + n]
     edited = Edit(TextPrefix(vectors)).of(clip)
     assert np.abs(edited.encode_texts([text]) - clip.encode_texts([longer])).max() <= 1e-6
-    with pytest.warns(UserWarning, match="cut"):
+    with pytest.warns(UserWarning, match=f"more than the {clip.tokens.context - n} tokens"):
         assert edited.encode_texts(["dog " * 300]).shape == (1, clip.d_embed)
+    counts = {"dog " * k: clip.tokens.lengths(["dog " * k])[0] for k in range(1, 100)}
+    fits = max((one for one in counts if counts[one] <= clip.tokens.context), key=len)
+    assert counts[fits] > clip.tokens.context - n
+    clip.encode_texts([fits])  # without a word
+    with pytest.warns(UserWarning, match=r"were cut|was cut"):  # by the tokens of the prefix
+        edited.encode_texts([fits])
     with clipprobe.capture(edited, ["text.blocks.1.resid_post"], pool="eos") as under:
         edited.encode_texts([text, longer])
     assert under["text.blocks.1.resid_post"].shape == (2, clip.anatomy.text.d_model)

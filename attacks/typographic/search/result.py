@@ -94,9 +94,12 @@ class SearchResult(AsJson):
 
     @property
     def says_the_word(self) -> bool:
-        """Whether the answer is the very word that is written."""
+        """Whether the answer is the word that is written, or the target that it names."""
         found = self.words.found
-        return found is not None and key(found.values["word"]) == key(found.answer)
+        if found is None:
+            return False
+        answers = (found.answer, *([self.target] if self.target else []))
+        return key(found.values["word"]) in {key(answer) for answer in answers}
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types, without the path, and without notes where there are none."""

@@ -29,8 +29,7 @@ from clipprobe.errors import ConfigError
 from clipprobe.memory import fitting_batch
 from clipprobe.neurons.effects.curvature import Curvature
 from clipprobe.neurons.effects.direct import refuse_normalised
-from clipprobe.neurons.effects.norms.exact import ExactNorms
-from clipprobe.neurons.effects.predicting import changes_in_batch, refuse_passes, takes_norms
+from clipprobe.neurons.effects.predicting import changes_in_batch, exact_norms, refuse_passes
 from clipprobe.tracing import Score
 from clipprobe.tracing.inputs import Inputs, encode_other, names_of
 from clipprobe.tracing.scales import site_scales
@@ -165,7 +164,7 @@ def attribution_patching(
         point.name: np.full((len(rows), len(scores), point.n_units), np.nan) for point in points
     }
     n_backward = 0
-    exact = ExactNorms.where_there(clip, tower) if norms and takes_norms(steps, probes) else None
+    exact = exact_norms(clip, tower, steps, probes) if norms else None
     curvature = Curvature(points, numbers_by_point, (len(rows), len(scores)), probes, seed)
     for batch in inputs.batches():
 

@@ -43,9 +43,9 @@ def refuse_passes(steps: int, probes: int) -> None:
         )
 
 
-def takes_norms(steps: int, probes: int) -> bool:
-    """Whether there is a first order to correct: steps and probes hold what it lacks."""
-    return steps == 1 and not probes
+def exact_norms(clip: Clip, tower: str, steps: int, probes: int) -> ExactNorms | None:
+    """What corrects the first order, where there is one: steps and probes hold what it lacks."""
+    return ExactNorms.where_there(clip, tower) if steps == 1 and not probes else None
 
 
 def passes_of(settings: EffectTest, clip: Clip, n_images: int, sites: Sequence[str]) -> Workload:
@@ -174,9 +174,7 @@ def mean_changes(
     units_by_site = {point.name: units.tolist()}
     shape = (len(sweep.inputs), len(scores))
     curvature = Curvature([point], units_by_site, shape, probes, seed)
-    exact = None
-    if norms and takes_norms(steps, probes):
-        exact = ExactNorms.where_there(sweep.clip, sweep.tower)
+    exact = exact_norms(sweep.clip, sweep.tower, steps, probes) if norms else None
     for batch in sweep.inputs.batches():
         changes, _ = changes_in_batch(
             sweep.inputs, batch, [point], units_by_site, scores, new, steps, curvature, exact

@@ -18,7 +18,7 @@ from clipprobe.neurons.effects.agreement import (
     site_effects,
 )
 from clipprobe.neurons.effects.direct import comparable
-from clipprobe.neurons.effects.predicting import passes_of, refuse_passes, takes_norms
+from clipprobe.neurons.effects.predicting import exact_norms, passes_of, refuse_passes
 from clipprobe.neurons.effects.settings import EffectTest
 from clipprobe.neurons.instruments.store import InMemory, Store
 from clipprobe.neurons.instruments.value import UnitValue
@@ -71,6 +71,7 @@ def prepare_effects(settings: EffectTest, clip: Clip) -> Plan[EffectComparison]:
         comparable(clip, site)
     if len({site.partition(".")[0] for site in sites}) > 1:
         raise ConfigError("Hook points of both towers were named: compare one tower at a time.")
+    norms = exact_norms(clip, sites[0].partition(".")[0], settings.steps, settings.probes)
     config = {
         "model": clip.provenance()["model"],
         "data": dataset.describe(),
@@ -81,7 +82,7 @@ def prepare_effects(settings: EffectTest, clip: Clip) -> Plan[EffectComparison]:
         "method": settings.method,
         "steps": settings.steps,
         **({"probes": settings.probes} if settings.probes else {}),
-        **({"norms": True} if takes_norms(settings.steps, settings.probes) else {}),
+        **({"norms": True} if norms else {}),
         "seed": settings.seed,
         "batch_size": settings.batch_size,
     }

@@ -10,6 +10,8 @@ import torch
 from scipy.stats import spearmanr
 
 import clipprobe
+from clipprobe import Edit, Scale, Zero
+from clipprobe.edits import Projection, Views
 from clipprobe.neurons.effects import attribution_patching, site_effects, total_effects
 from clipprobe.neurons.effects.norms.reads import ColumnWrites, VectorWrites, of_norm
 from clipprobe.testing import checkpoints as tiny
@@ -28,6 +30,36 @@ def errors(clip: Any, site: str, tower: str = "vision", **options: Any) -> tuple
         measured = one.measured.mean(axis=0)
         sizes.append(np.abs(one.attribution - measured).max() / np.abs(measured).max())
     return sizes[0], sizes[1]
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        Edit(Views.mirrored()),
+        Edit({f"vision.blocks.{LAST}.resid_post": Scale(0.5)}),
+        Edit({"vision.projected:0": Zero()}),
+    ],
+    ids=str,
+)
+def test_an_edit_that_changes_the_way_keeps_the_gradient(clip: Any, edit: Any) -> None:
+    edited, site = edit.of(clip), f"vision.blocks.{LAST}.mlp.post"
+    both = [
+        site_effects(edited, tiny.pictures()[:3], TEXTS, site, per_site=4, norms=norms).attribution
+        for norms in (True, False)
+    ]
+    np.testing.assert_array_equal(*both)
+    images = tiny.pictures()[:2]
+    assert not attribution_patching(edited, images, TEXTS, sites=site).norms
+    with clipprobe.intervene(clip, {f"vision.blocks.{LAST}.resid_post": Scale(0.5)}):
+        assert not attribution_patching(clip, images, TEXTS, sites=site).norms
+    assert attribution_patching(clip, images, TEXTS, sites=site).norms
+
+
+def test_an_edit_behind_the_score_leaves_norms_exact(clip: Any) -> None:
+    directions = np.eye(clip.d_embed, dtype=np.float32)[:2]
+    edited = Edit(Projection.without(directions)).of(clip)
+    exact, plain = errors(edited, f"{LAST}.mlp.post")
+    assert exact < 1e-3 < 0.02 < plain
 
 
 @pytest.mark.parametrize("method", ["zero", "mean"])

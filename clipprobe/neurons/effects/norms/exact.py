@@ -1,10 +1,10 @@
 """Norms taken exactly: what the gradient leaves out of a removal and costs no further pass.
 
 A unit writes ``d`` to the residual stream, from where it reaches every later layer norm along the
-stream itself. What the norm then gives is known in closed form, because the norm of ``x + d`` depends
-on ``x d`` and ``d d`` alone; the gradient has it to first order only, which is far off where ``d``
-is not small beside ``x``. With ``g`` the derivative of the score by what a norm gives, from the one
-backward pass, each norm adds
+stream itself. What the norm then gives is known in closed form, because the norm of ``x + d``
+depends on ``x d`` and ``d d`` alone; the gradient has it to first order only, which is far off
+where ``d`` is not small beside ``x``. With ``g`` the derivative of the score by what a norm gives,
+from the one backward pass, each norm adds
 
     g (norm(x + d) - norm(x)) - g (the norm's derivative) d
 
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clipprobe.anatomy import listening
 from clipprobe.arrays import Floats
 from clipprobe.attribution.readout import TowerReadout
 from clipprobe.errors import UnsupportedHookError
@@ -36,6 +37,12 @@ if TYPE_CHECKING:
     from clipprobe.tracing import Score
 
 _FINAL = "final"
+#: Parts of edits that leave the way from a write to the score as it was built; all others (changed
+#: activations, averaged views, parts of other packages) may not, so they keep the gradient.
+_LEAVING_THE_STREAM = frozenset(
+    "mask image-token text-prefix projection weights derived-point centred-classes "
+    "class-projection class-offsets".split()
+)
 _CHUNK = 256  # units at a time, for memory
 _HEADS = ("attn.z", "attn.head_out")
 #: Site -> how many norms of its block come before what it writes.
@@ -50,12 +57,19 @@ class ExactNorms:
     """The correction for the units of one tower.
 
     Raises:
-        UnsupportedHookError: the tower has no stream that layer norms read; says why.
+        UnsupportedHookError: the tower has no stream that layer norms read, or an edit or an open
+            intervention changes activations on the way; says why.
     """
 
     def __init__(self, clip: Clip, tower: str) -> None:
         from torch import nn
 
+        kinds = {note.kind for note in clip.network.edits}
+        if not kinds <= _LEAVING_THE_STREAM or listening.edits(clip.module):
+            raise UnsupportedHookError(
+                f"An edit changes {clip.id} on the way from its units to the score, so what norms "
+                "give after a removal has no closed form here."
+            )
         self.clip = clip
         self.parts = TowerParts(clip, tower, "cosine")
         self.readout: TowerReadout = self.parts.readout
@@ -72,7 +86,7 @@ class ExactNorms:
 
     @classmethod
     def where_there(cls, clip: Clip, tower: str) -> ExactNorms | None:
-        """None for towers that have no such stream."""
+        """None for towers that have no such stream, and where an edit changes it."""
         try:
             return cls(clip, tower)
         except UnsupportedHookError:
