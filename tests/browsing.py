@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -86,6 +87,15 @@ def choose(page: Any, label: str, option: str) -> None:
     else:
         pytest.fail(f"the list {label} has no {option}, or does not stay open")
     settled(page)
+
+
+def until(page: Any, check: Callable[[], bool]) -> None:
+    """Until something is so: what the server sent is not on the page at once."""
+    for _ in range(PATIENCE_MS // 100):
+        if check():
+            return
+        page.wait_for_timeout(100)
+    pytest.fail("it did not become so")
 
 
 def settled(page: Any) -> None:

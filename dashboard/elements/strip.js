@@ -11,7 +11,7 @@ function keep(data) {
   const wanted = Object.entries(data.kept)
   const plain = wanted.filter(([name]) => name !== "run" && !searchParams.has(name))
   if (!opened.has(pathname)) opened.set(pathname, new Map(plain))
-  const there = (name) => (searchParams.has(name) ? searchParams.getAll(name) : opened.get(pathname).get(name))
+  const there = (name) => (searchParams.has(name) ? searchParams.getAll(name) : opened.get(pathname).get(name) ?? "")
   const stale = wanted.filter(([name, values]) => String(there(name)) !== String(values))
   for (const [name, values] of stale) {
     searchParams.delete(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from urllib.parse import parse_qs
 
 from dashboard.address import Address
 from dashboard.elements.parts import element
@@ -28,17 +29,14 @@ def strip(
         steps: Where to go from here, by name.
         python, command, json: What gives the same; an empty one has no button.
 
-    The run and the knobs of the address also stand in the browser's, whoever set them.
+    The parameters of the address also stand in the browser's, whoever set them.
     """
-    kept: dict[str, list[str]] = {"run": [address.run]} if address.run else {}
-    for name, value in address.knobs:
-        kept.setdefault(name, []).append(value)
     texts = {"Copy as Python": python, "Copy as command": command, "JSON": json}
     _strip(
         key=f"strip of {address.page}",
         data={
             "link": address.link,
-            "kept": kept,
+            "kept": parse_qs(address.query, keep_blank_values=True),
             "chips": [[name, value] for name, value in chips.items() if value],
             "steps": [[name, step.link] for name, step in steps.items()],
             "texts": {name: text for name, text in texts.items() if text},

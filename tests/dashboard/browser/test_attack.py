@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import PATIENCE_MS, choose, everything_has_a_text, settled
+from browsing import PATIENCE_MS, choose, everything_has_a_text, settled, until
 
 pytestmark = pytest.mark.browser
 
@@ -113,18 +113,29 @@ def test_an_attack_is_made_understood_and_undone(
 
 def test_an_address_that_lost_a_word_gets_it_back(page: Any, address: str) -> None:
     """A run that began before the word was typed may write the address of before."""
+
+    def shown(attack: str) -> None:
+        page.get_by_alt_text(re.compile(f"attack word “{attack}”")).first.wait_for()
+        settled(page)
+        until(page, lambda: page.evaluate("[...document.images].every((one) => one.complete)"))
+
     page.goto(f"{address}/typographic?place=bottom")
     page.get_by_text("Reading effect").first.wait_for()
-    settled(page)
+    shown("guitar")
     box = page.get_by_label("Write", exact=True)
     box.fill("cat")
     box.press("Enter")
-    page.wait_for_url("**/typographic?*word=cat*")
-    settled(page)
+    shown("cat")
+    page.get_by_role("radio", name="Least text").or_(
+        page.get_by_role("button", name="Least text")
+    ).first.click()
+    page.get_by_role("button", name="Search").wait_for()
+    shown("cat")
     page.evaluate("history.replaceState({}, '', `${location.pathname}?place=bottom`)")
     choose(page, "Place", "top")
     page.wait_for_url("**/typographic?*word=cat*")
-    settled(page)
+    page.wait_for_url("**/typographic?*part=Least*")
+    shown("cat")
     assert "place=top" in page.url
     assert "size=" not in page.url  # it is what it was when the page opened
 
@@ -133,6 +144,10 @@ def test_the_word_is_dragged_and_resized(page: Any, address: str) -> None:
     def knobs() -> dict[str, float]:
         found = re.findall(r"[?&](across|down|size)=([\d.]+)", page.url)
         return {name: float(value) for name, value in found}
+
+    def centre() -> float:
+        place = frame.bounding_box()
+        return float(place["x"] + place["width"] / 2)
 
     page.goto(f"{address}/typographic?word=cat&place=center&size=0.25")
     frame = page.get_by_role("application", name=re.compile("The word “cat”"))
@@ -150,9 +165,9 @@ def test_the_word_is_dragged_and_resized(page: Any, address: str) -> None:
     settled(page)
     assert knobs()["across"] == pytest.approx(0.6, abs=0.03)
     assert knobs()["down"] == pytest.approx(0.3, abs=0.03)
-    assert picture.get_attribute("src") != before  # drawn there by the server
+    until(page, lambda: picture.get_attribute("src") != before)  # drawn there by the server
+    until(page, lambda: abs(centre() - middle[0] - 0.1 * stage["width"]) <= 10)
     box = frame.bounding_box()
-    assert box["x"] + box["width"] / 2 == pytest.approx(middle[0] + 0.1 * stage["width"], abs=10)
 
     corner = frame.locator(".corner").bounding_box()
     page.mouse.move(corner["x"] + 8, corner["y"] + 8)
@@ -163,8 +178,8 @@ def test_the_word_is_dragged_and_resized(page: Any, address: str) -> None:
     page.wait_for_function(f"{size} && {size} !== '0.25'")
     settled(page)
     assert 0.05 <= knobs()["size"] < 0.25
-    smaller = frame.bounding_box()
-    assert smaller["width"] < box["width"] and smaller["height"] < box["height"]
+    until(page, lambda: frame.bounding_box()["width"] < box["width"])
+    assert frame.bounding_box()["height"] < box["height"]
     frame.focus()
     frame.press("+")
     page.wait_for_function("url => location.href !== url", arg=page.url)
