@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -104,9 +105,9 @@ def odd_runs(folder: Path, clip: Any, text: str) -> None:
 def address(runs: Path, scenery: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The app, started by its command."""
     chromium()
-    from dashboard.verb import free_port
-
-    port = free_port()
+    with socket.socket() as probe:  # not the next free one, which another worker may take as well
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     log = tmp_path_factory.mktemp("log") / "server.log"
     command = [sys.executable, "-m", "clipprobe", "dashboard", "--port", str(port)]
     command += ["--runs", str(runs), "--model", str(scenery.model)]
