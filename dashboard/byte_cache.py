@@ -1,4 +1,4 @@
-"""A cache that is bounded by what its values take in memory, where Streamlit's count entries.
+"""Caches that are bounded by what their values take in memory; Streamlit's count entries.
 
 The values of some functions differ by a factor of a thousand: the atlas of a small model and one of
 100,000 units, a map of 64 patches and one of every pixel. What was used longest ago goes first, and
@@ -83,6 +83,12 @@ def byte_cached(
         return call
 
     return wrap
+
+
+def drop_oldest(known: dict[Any, Any], most: int) -> None:
+    """Keep the ``most`` entries of a dictionary that came last."""
+    for name in list(known)[: max(0, len(known) - most)]:
+        known.pop(name, None)
 
 
 def bytes_of(value: object) -> int:

@@ -35,7 +35,7 @@ def checked_classes(
 
 
 def read_classes(text: str, *, page: str, audit: str) -> list[str]:
-    """One class a line; a name that is there already, in any spelling, counts once.
+    """One class per line; a name that is there already, in any spelling, counts once.
 
     Args:
         page, audit: As of :func:`checked_classes`.

@@ -10,6 +10,7 @@ import streamlit as st
 
 from clipprobe.models.texts import cut_sentence
 from clipprobe.zeroshot.prompts import fill
+from dashboard.byte_cache import drop_oldest
 from dashboard.components import plain
 
 if TYPE_CHECKING:
@@ -40,6 +41,5 @@ def cut_words(clip: Clip, texts: Texts, templates: Texts) -> str:
         filled = list(dict.fromkeys(one for text in texts for one in fill(templates, text)))
         sentence = cut_sentence(filled, clip.tokens.lengths(filled), clip.tokens.context)
         known[key] = sentence
-        for old in list(known)[: max(0, len(known) - MOST_KNOWN)]:
-            known.pop(old, None)
+        drop_oldest(known, MOST_KNOWN)
     return sentence

@@ -10,6 +10,7 @@ from PIL import Image
 
 from clipprobe.attribution.faithfulness.one_image import N_ORDERS, n_encodings
 from clipprobe.attribution.page import FAITHFULNESS
+from dashboard.byte_cache import drop_oldest
 from dashboard.state import identity, pixels
 
 if TYPE_CHECKING:
@@ -55,8 +56,7 @@ def ask_faithfulness(
             known[question] = measured(clip, image, target, maps, slot, total)
         finally:
             slot.empty()
-        for old in list(known)[: max(0, len(known) - MOST_KNOWN)]:
-            known.pop(old, None)
+        drop_oldest(known, MOST_KNOWN)
     return known.get(question)
 
 

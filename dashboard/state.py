@@ -18,6 +18,7 @@ import streamlit as st
 from PIL import Image
 
 from clipprobe.errors import UnreadableImageError
+from dashboard.byte_cache import drop_oldest
 from dashboard.settings import edit_files, model_spec
 
 if TYPE_CHECKING:
@@ -111,7 +112,8 @@ def image_vectors(clip: Clip, images: Sequence[Image.Image]) -> Floats:
     new = {mark: image for mark, image in zip(marks, images, strict=True) if mark not in vectors}
     if new:
         vectors |= zip(new, clip.encode_images(list(new.values())), strict=True)
-    _keep(known, {mark: vectors[mark] for mark in new}, MAX_KNOWN_IMAGES)
+    known.update({mark: vectors[mark] for mark in new})
+    drop_oldest(known, MAX_KNOWN_IMAGES)
     return np.stack([vectors[mark] for mark in marks])
 
 
@@ -138,15 +140,9 @@ def class_vectors(
         progress(len(missing) - start)
         chunk = missing[start : start + CLASSES_AT_ONCE]
         vectors |= zip(chunk, build_classifier(clip, chunk, templates), strict=True)
-    _keep(known, {name: vectors[name] for name in missing}, MAX_KNOWN_CLASSES)
+    known.update({name: vectors[name] for name in missing})
+    drop_oldest(known, MAX_KNOWN_CLASSES)
     return np.stack([vectors[name] for name in classes])
-
-
-def _keep(known: dict[str, Floats], new: dict[str, Floats], most: int) -> None:
-    """Add vectors to those that are kept, and drop the oldest above ``most``."""
-    known.update(new)
-    for name in list(known)[: max(0, len(known) - most)]:
-        known.pop(name, None)
 
 
 def upload_view(clip: Clip, data: bytes) -> Image.Image:
