@@ -4,12 +4,10 @@ The public names load lazily: importing this package imports no torch, so that t
 answers at once.
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 from clipprobe.later import later
-from clipprobe.version import __version__
+from clipprobe.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from clipprobe.attribution import attribution_methods as attribution_methods
@@ -51,52 +49,4 @@ if TYPE_CHECKING:
     from clipprobe.neurons.words import word_probe as word_probe
     from clipprobe.zeroshot.scores import score_null as score_null
 
-_PUBLIC = {
-    "At": "clipprobe.hooks",
-    "Atlas": "clipprobe.neurons",
-    "Clip": "clipprobe.models",
-    "Edit": "clipprobe.edits",
-    "Mean": "clipprobe.hooks",
-    "Patch": "clipprobe.hooks",
-    "Scale": "clipprobe.hooks",
-    "Steer": "clipprobe.hooks",
-    "Zero": "clipprobe.hooks",
-    "activations": "clipprobe.models.activations",
-    "attribution_methods": "clipprobe.attribution",
-    "attribution_patching": "clipprobe.neurons.effects",
-    "capture": "clipprobe.hooks",
-    "count_multimodal": "clipprobe.neurons.multimodality",
-    "decompose": "clipprobe.attribution.decomposition",
-    "direction": "clipprobe.edits",
-    "explain": "clipprobe.attribution",
-    "explain_batch": "clipprobe.attribution",
-    "explain_words": "clipprobe.attribution",
-    "faithfulness": "clipprobe.attribution.faithfulness",
-    "interactions": "clipprobe.attribution.interactions",
-    "intervene": "clipprobe.hooks",
-    "label_units": "clipprobe.neurons.labels",
-    "load": "clipprobe.models",
-    "load_edit": "clipprobe.edits",
-    "logit_lens": "clipprobe.neurons.circuits",
-    "multimodality": "clipprobe.neurons.multimodality",
-    "patch_sweep": "clipprobe.neurons.circuits",
-    "path_patch": "clipprobe.neurons.circuits",
-    "scan": "clipprobe.neurons",
-    "scan_texts": "clipprobe.neurons",
-    "score_null": "clipprobe.zeroshot.scores",
-    "similar_units": "clipprobe.neurons.effects",
-    "text_prompts": "clipprobe.neurons.captions",
-    "total_effects": "clipprobe.neurons.effects",
-    "unit_direction": "clipprobe.neurons.effects.directions",
-    "vision_captions": "clipprobe.neurons.captions",
-    "word_probe": "clipprobe.neurons.words",
-}
-
-__all__ = ["__version__", *sorted(_PUBLIC)]
-
-
-__getattr__ = later(__name__, _PUBLIC)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = later(__name__)

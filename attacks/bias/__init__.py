@@ -6,8 +6,6 @@ Definitions are in :mod:`~attacks.bias.measures.association` and
 first asked for.
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 from clipprobe.later import later
@@ -26,32 +24,4 @@ if TYPE_CHECKING:
     from attacks.bias.probes.registry import probe_names as probe_names
     from attacks.bias.report.model_card import export_model_card as export_model_card
 
-__all__ = [
-    "Cell",
-    "Disaggregated",
-    "Evaluation",
-    "GroupColumn",
-    "Settings",
-    "audit_bias",
-    "cosines",
-    "disaggregate",
-    "evaluate",
-    "export_model_card",
-    "make_column",
-    "probe_names",
-]
-
-__getattr__ = later(
-    __name__,
-    {
-        "audit_bias": "attacks.bias.audit",
-        **dict.fromkeys(("cosines", "evaluate"), "attacks.bias.core"),
-        **dict.fromkeys(("GroupColumn", "make_column"), "attacks.bias.groups.columns"),
-        "Cell": "attacks.bias.measures.cells",
-        **dict.fromkeys(("Disaggregated", "disaggregate"), "attacks.bias.measures.disaggregated"),
-        "Evaluation": "attacks.bias.measures.evaluation",
-        "Settings": "attacks.bias.measures.inference",
-        "probe_names": "attacks.bias.probes.registry",
-        "export_model_card": "attacks.bias.report.model_card",
-    },
-)
+__getattr__, __dir__ = later(__name__)

@@ -4,8 +4,6 @@
 model over a data set, with controls and intervals. Each loads when it is first asked for.
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 from clipprobe.later import later
@@ -25,33 +23,4 @@ if TYPE_CHECKING:
     from attacks.typographic.datasets import load_attacks as load_attacks
     from attacks.typographic.stroop import audit_stroop as audit_stroop
 
-__all__ = [
-    "DISTILL_PAIRS",
-    "PRESETS",
-    "AttackedImage",
-    "Preset",
-    "TypographicAttack",
-    "audit_stroop",
-    "audit_typographic",
-    "load_attacks",
-    "nonsense_word",
-    "preset",
-    "redraw",
-    "scrambled_word",
-    "with_controls",
-]
-
-_LATER = {
-    **dict.fromkeys(("TypographicAttack", "redraw"), "attacks.typographic.attack.attack"),
-    **dict.fromkeys(
-        ("nonsense_word", "scrambled_word", "with_controls"), "attacks.typographic.attack.controls"
-    ),
-    **dict.fromkeys(
-        ("DISTILL_PAIRS", "PRESETS", "Preset", "preset"), "attacks.typographic.attack.presets"
-    ),
-    "AttackedImage": "attacks.typographic.attack.result",
-    "audit_stroop": "attacks.typographic.stroop",
-    "audit_typographic": "attacks.typographic.audit",
-    "load_attacks": "attacks.typographic.datasets",
-}
-__getattr__ = later(__name__, _LATER)
+__getattr__, __dir__ = later(__name__)

@@ -16,24 +16,4 @@ if TYPE_CHECKING:
     from clipprobe.attribution.words_explained import WordExplanation as WordExplanation
     from clipprobe.attribution.words_explained import explain_words as explain_words
 
-__all__ = [
-    "Explanation",
-    "Maps",
-    "Method",
-    "WordExplanation",
-    "attribution_methods",
-    "explain",
-    "explain_batch",
-    "explain_many",
-    "explain_words",
-    "register",
-]
-
-_HERE = "clipprobe.attribution"
-_LATER = {
-    **dict.fromkeys(("explain", "explain_batch", "explain_many"), f"{_HERE}.explaining"),
-    "Explanation": f"{_HERE}.explanation",
-    **dict.fromkeys(("Maps", "Method", "attribution_methods", "register"), f"{_HERE}.registry"),
-    **dict.fromkeys(("WordExplanation", "explain_words"), f"{_HERE}.words_explained"),
-}
-__getattr__ = later(__name__, _LATER)
+__getattr__, __dir__ = later(__name__)

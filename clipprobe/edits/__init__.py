@@ -1,7 +1,5 @@
 """A change to a model as a value: composed, stored, applied to any audit; see ``docs/edits.md``."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 from clipprobe.later import later
@@ -27,28 +25,4 @@ if TYPE_CHECKING:
     from clipprobe.edits.tokens import TextPrefix as TextPrefix
     from clipprobe.edits.weights import WeightDifference as WeightDifference
 
-_PUBLIC = {
-    "CentredClasses": "clipprobe.edits.classes",
-    "ClassOffsets": "clipprobe.edits.classes",
-    "ClassProjection": "clipprobe.edits.classes",
-    "DerivedPoint": "clipprobe.edits.derived",
-    "Edit": "clipprobe.edits.edit",
-    "ImageToken": "clipprobe.edits.tokens",
-    "Interventions": "clipprobe.edits.interventions",
-    "Mask": "clipprobe.edits.pixels",
-    "PARTS": "clipprobe.edits.part",
-    "Part": "clipprobe.edits.part",
-    "Projection": "clipprobe.edits.projection",
-    "TextPrefix": "clipprobe.edits.tokens",
-    "View": "clipprobe.edits.pixels",
-    "Views": "clipprobe.edits.pixels",
-    "WeightDifference": "clipprobe.edits.weights",
-    "direction": "clipprobe.edits.derived",
-    "load": "clipprobe.edits.opening",
-    "load_edit": "clipprobe.edits.edit",
-    "open_edited": "clipprobe.edits.opening",
-}
-
-__all__ = sorted(_PUBLIC)
-
-__getattr__ = later(__name__, _PUBLIC)
+__getattr__, __dir__ = later(__name__)

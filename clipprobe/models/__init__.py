@@ -14,13 +14,4 @@ if TYPE_CHECKING:
     from clipprobe.models.preprocess import Preprocess as Preprocess
     from clipprobe.models.twin import random_twin as random_twin
 
-__all__ = ["Anatomy", "Block", "ChannelSite", "Clip", "Preprocess", "Tower", "load", "random_twin"]
-
-_LATER = {
-    **dict.fromkeys(("Anatomy", "Block", "ChannelSite", "Tower"), "clipprobe.anatomy.parts"),
-    "Clip": "clipprobe.models.clip",
-    "load": "clipprobe.models.checkpoints.loading",
-    "Preprocess": "clipprobe.models.preprocess",
-    "random_twin": "clipprobe.models.twin",
-}
-__getattr__ = later(__name__, _LATER)
+__getattr__, __dir__ = later(__name__)

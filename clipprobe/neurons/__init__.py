@@ -19,27 +19,4 @@ if TYPE_CHECKING:
     from clipprobe.neurons.where import text_map as text_map
     from clipprobe.neurons.where import unit_map as unit_map
 
-__all__ = [
-    "Atlas",
-    "Bin",
-    "Firing",
-    "ImageResponses",
-    "TextMap",
-    "Unit",
-    "UnitMap",
-    "merge_atlases",
-    "responding",
-    "scan",
-    "scan_texts",
-    "text_map",
-    "unit_map",
-]
-
-_LATER = {
-    **dict.fromkeys(("Atlas", "merge_atlases"), "clipprobe.neurons.atlas.atlas"),
-    **dict.fromkeys(("scan", "scan_texts"), "clipprobe.neurons.atlas.scanning"),
-    **dict.fromkeys(("Bin", "Firing", "Unit"), "clipprobe.neurons.atlas.unit"),
-    **dict.fromkeys(("ImageResponses", "responding"), "clipprobe.neurons.one_image"),
-    **dict.fromkeys(("TextMap", "UnitMap", "text_map", "unit_map"), "clipprobe.neurons.where"),
-}
-__getattr__ = later(__name__, _LATER)
+__getattr__, __dir__ = later(__name__)

@@ -5,33 +5,21 @@ the method's name. The algorithms are those of scipy, statsmodels and scikit-lea
 here is one vocabulary, clusters, and a sentence where a number cannot be had.
 """
 
-from clipprobe.statistics.corrections import benjamini_hochberg, holm
-from clipprobe.statistics.estimate import Estimate, census, undefined
+from clipprobe.statistics.corrections import benjamini_hochberg as benjamini_hochberg
+from clipprobe.statistics.corrections import holm as holm
+from clipprobe.statistics.estimate import Estimate as Estimate
+from clipprobe.statistics.estimate import census as census
+from clipprobe.statistics.estimate import undefined as undefined
+from clipprobe.statistics.intervals import cluster_bootstrap as cluster_bootstrap
+from clipprobe.statistics.intervals import difference_of_means as difference_of_means
 from clipprobe.statistics.intervals import (
-    cluster_bootstrap,
-    difference_of_means,
-    difference_of_paired_proportions,
-    wilson,
+    difference_of_paired_proportions as difference_of_paired_proportions,
 )
-from clipprobe.statistics.mover import difference_of_estimates, mover
-from clipprobe.statistics.ranking import auroc, auroc_estimate, aurocs
-from clipprobe.statistics.significance import mcnemar, permutation_p
-
-__all__ = [
-    "Estimate",
-    "auroc",
-    "auroc_estimate",
-    "aurocs",
-    "benjamini_hochberg",
-    "census",
-    "cluster_bootstrap",
-    "difference_of_estimates",
-    "difference_of_means",
-    "difference_of_paired_proportions",
-    "holm",
-    "mcnemar",
-    "mover",
-    "permutation_p",
-    "undefined",
-    "wilson",
-]
+from clipprobe.statistics.intervals import wilson as wilson
+from clipprobe.statistics.mover import difference_of_estimates as difference_of_estimates
+from clipprobe.statistics.mover import mover as mover
+from clipprobe.statistics.ranking import auroc as auroc
+from clipprobe.statistics.ranking import auroc_estimate as auroc_estimate
+from clipprobe.statistics.ranking import aurocs as aurocs
+from clipprobe.statistics.significance import mcnemar as mcnemar
+from clipprobe.statistics.significance import permutation_p as permutation_p

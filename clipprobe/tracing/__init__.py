@@ -3,8 +3,6 @@
 A new claim costs a :class:`Score`; :func:`trace` does the rest.
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 from clipprobe.later import later
@@ -17,15 +15,4 @@ if TYPE_CHECKING:
     from clipprobe.tracing.score import Score as Score
     from clipprobe.tracing.tracer import Tracer as Tracer
 
-__all__ = ["Contributions", "Removal", "Score", "Trace", "Tracer", "trace"]
-
-__getattr__ = later(
-    __name__,
-    {
-        "Contributions": "clipprobe.tracing.contributions",
-        "Removal": "clipprobe.tracing.removal",
-        "Score": "clipprobe.tracing.score",
-        "Tracer": "clipprobe.tracing.tracer",
-        **dict.fromkeys(("Trace", "trace"), "clipprobe.tracing.run"),
-    },
-)
+__getattr__, __dir__ = later(__name__)

@@ -7,23 +7,15 @@ come by one of three ways that give the same numbers: images, a file of their em
 A data-set card (:mod:`~attacks.bias.inputs.cards`) says who annotated what.
 """
 
-from attacks.bias.inputs.arrays import Embeddings, read_embeddings, write_embeddings
-from attacks.bias.inputs.cards import Card, card_names, read_card
-from attacks.bias.inputs.labels import Labels, read_labels
-from attacks.bias.inputs.predictions import Predictions, read_predictions
-from clipprobe.data.join import RowMatch, join
-
-__all__ = [
-    "Card",
-    "Embeddings",
-    "Labels",
-    "Predictions",
-    "RowMatch",
-    "card_names",
-    "join",
-    "read_card",
-    "read_embeddings",
-    "read_labels",
-    "read_predictions",
-    "write_embeddings",
-]
+from attacks.bias.inputs.arrays import Embeddings as Embeddings
+from attacks.bias.inputs.arrays import read_embeddings as read_embeddings
+from attacks.bias.inputs.arrays import write_embeddings as write_embeddings
+from attacks.bias.inputs.cards import Card as Card
+from attacks.bias.inputs.cards import card_names as card_names
+from attacks.bias.inputs.cards import read_card as read_card
+from attacks.bias.inputs.labels import Labels as Labels
+from attacks.bias.inputs.labels import read_labels as read_labels
+from attacks.bias.inputs.predictions import Predictions as Predictions
+from attacks.bias.inputs.predictions import read_predictions as read_predictions
+from clipprobe.data.join import RowMatch as RowMatch
+from clipprobe.data.join import join as join

@@ -5,8 +5,6 @@ people, with a blank label and a nonsense word in the same place as controls, an
 it moves the rate of a label between perceived or annotated groups.
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 from clipprobe.later import later
@@ -14,11 +12,4 @@ from clipprobe.later import later
 if TYPE_CHECKING:
     from attacks.bias.written.audit import audit_written as audit_written
 
-__all__ = ["audit_written"]
-
-__getattr__ = later(
-    __name__,
-    {
-        "audit_written": "attacks.bias.written.audit",
-    },
-)
+__getattr__, __dir__ = later(__name__)

@@ -4,27 +4,14 @@
 its own file. Nothing is downloaded, and nothing of an archive is ever written to the disk.
 """
 
-from attacks.typographic.datasets.attack_set import AttackSet
-from attacks.typographic.datasets.layout import Layout, Picture, Reading
-from attacks.typographic.datasets.multi_image import WordCounts, read_multi_image
-from attacks.typographic.datasets.registry import (
-    detect_layout,
-    find_layout,
-    layouts,
-    load_attacks,
-    register,
-)
-
-__all__ = [
-    "AttackSet",
-    "Layout",
-    "Picture",
-    "Reading",
-    "WordCounts",
-    "detect_layout",
-    "find_layout",
-    "layouts",
-    "load_attacks",
-    "read_multi_image",
-    "register",
-]
+from attacks.typographic.datasets.attack_set import AttackSet as AttackSet
+from attacks.typographic.datasets.layout import Layout as Layout
+from attacks.typographic.datasets.layout import Picture as Picture
+from attacks.typographic.datasets.layout import Reading as Reading
+from attacks.typographic.datasets.multi_image import WordCounts as WordCounts
+from attacks.typographic.datasets.multi_image import read_multi_image as read_multi_image
+from attacks.typographic.datasets.registry import detect_layout as detect_layout
+from attacks.typographic.datasets.registry import find_layout as find_layout
+from attacks.typographic.datasets.registry import layouts as layouts
+from attacks.typographic.datasets.registry import load_attacks as load_attacks
+from attacks.typographic.datasets.registry import register as register

@@ -5,8 +5,9 @@ candidates, the sentences, the order of averaging and the rule for ties differ. 
 :class:`Protocol` states each of them, with its source and the rows that were published.
 """
 
-from attacks.typographic.protocols.catalogue import PROTOCOLS, protocol
-from attacks.typographic.protocols.record import Protocol, Published
-from attacks.typographic.protocols.rule import Answers, answer
-
-__all__ = ["PROTOCOLS", "Answers", "Protocol", "Published", "answer", "protocol"]
+from attacks.typographic.protocols.catalogue import PROTOCOLS as PROTOCOLS
+from attacks.typographic.protocols.catalogue import protocol as protocol
+from attacks.typographic.protocols.record import Protocol as Protocol
+from attacks.typographic.protocols.record import Published as Published
+from attacks.typographic.protocols.rule import Answers as Answers
+from attacks.typographic.protocols.rule import answer as answer

@@ -4,23 +4,13 @@
 they are first asked for.
 """
 
-from __future__ import annotations
+from typing import TYPE_CHECKING
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from clipprobe.later import later
 
 if TYPE_CHECKING:
     from attacks.typographic.reading.run import explain_reading as explain_reading
     from attacks.typographic.reading.single import WhyImage as WhyImage
     from attacks.typographic.reading.single import why_image as why_image
 
-__all__ = ["WhyImage", "explain_reading", "why_image"]
-
-_PLACES = {"explain_reading": "run", "why_image": "single", "WhyImage": "single"}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _PLACES:
-        module = importlib.import_module(f"attacks.typographic.reading.{_PLACES[name]}")
-        return getattr(module, name)
-    raise AttributeError(f"module 'attacks.typographic.reading' has no attribute {name!r}")
+__getattr__, __dir__ = later(__name__)

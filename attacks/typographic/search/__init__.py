@@ -3,8 +3,6 @@
 Each name loads when it is first asked for.
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 from clipprobe.later import later
@@ -15,12 +13,4 @@ if TYPE_CHECKING:
     from attacks.typographic.search.run import search_attack as search_attack
     from attacks.typographic.search.space import SearchSpace as SearchSpace
 
-__all__ = ["Flip", "SearchResult", "SearchSpace", "search_attack"]
-
-_PLACES = {
-    "Flip": "attacks.typographic.search.result",
-    "SearchResult": "attacks.typographic.search.result",
-    "SearchSpace": "attacks.typographic.search.space",
-    "search_attack": "attacks.typographic.search.run",
-}
-__getattr__ = later(__name__, _PLACES)
+__getattr__, __dir__ = later(__name__)

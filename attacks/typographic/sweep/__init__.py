@@ -5,8 +5,6 @@
 cell. It loads when it is first asked for.
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 from clipprobe.later import later
@@ -15,10 +13,4 @@ if TYPE_CHECKING:
     from attacks.typographic.sweep.grid import DEFAULT_GRIDS as DEFAULT_GRIDS
     from attacks.typographic.sweep.run import sweep as sweep
 
-__all__ = ["DEFAULT_GRIDS", "sweep"]
-
-_PLACES = {
-    "DEFAULT_GRIDS": "attacks.typographic.sweep.grid",
-    "sweep": "attacks.typographic.sweep.run",
-}
-__getattr__ = later(__name__, _PLACES)
+__getattr__, __dir__ = later(__name__)

@@ -1,6 +1,4 @@
 """An embedding as an exact sum over heads x tokens, neurons and biases."""
 
-from clipprobe.attribution.decomposition.result import EmbeddingParts
-from clipprobe.attribution.decomposition.run import decompose
-
-__all__ = ["EmbeddingParts", "decompose"]
+from clipprobe.attribution.decomposition.result import EmbeddingParts as EmbeddingParts
+from clipprobe.attribution.decomposition.run import decompose as decompose

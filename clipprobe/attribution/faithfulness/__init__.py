@@ -23,30 +23,4 @@ if TYPE_CHECKING:
     from clipprobe.attribution.faithfulness.run import faithfulness as faithfulness
     from clipprobe.attribution.faithfulness.scenes import scene_cases as scene_cases
 
-__all__ = [
-    "Case",
-    "Faithfulness",
-    "ImageFaithfulness",
-    "Protocol",
-    "audit_faithfulness",
-    "box_cases",
-    "coco_cases",
-    "faithfulness",
-    "image_faithfulness",
-    "scene_cases",
-    "segmentation_cases",
-]
-
-_HERE = "clipprobe.attribution.faithfulness"
-_LATER = {
-    "Case": f"{_HERE}.cases",
-    "Faithfulness": f"{_HERE}.result",
-    "ImageFaithfulness": f"{_HERE}.one_image",
-    "Protocol": f"{_HERE}.removal",
-    "audit_faithfulness": f"{_HERE}.audit",
-    "faithfulness": f"{_HERE}.run",
-    "image_faithfulness": f"{_HERE}.one_image",
-    "scene_cases": f"{_HERE}.scenes",
-    **dict.fromkeys(("box_cases", "coco_cases", "segmentation_cases"), f"{_HERE}.loaders"),
-}
-__getattr__ = later(__name__, _LATER)
+__getattr__, __dir__ = later(__name__)

@@ -1,6 +1,4 @@
 """Patch x word interactions, exact to second order."""
 
-from clipprobe.attribution.interactions.result import Interactions
-from clipprobe.attribution.interactions.run import interactions
-
-__all__ = ["Interactions", "interactions"]
+from clipprobe.attribution.interactions.result import Interactions as Interactions
+from clipprobe.attribution.interactions.run import interactions as interactions

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from clipprobe.models.families.base import Family
+from clipprobe.models.families.base import Family as Family
 from clipprobe.models.families.hf_bert import HFAltClip, HFChineseClip
 from clipprobe.models.families.hf_clip import HFClip, HFMetaClip2
 from clipprobe.models.families.hf_siglip import HFSiglip, HFSiglip2
 from clipprobe.registry import Registry
-
-__all__ = ["HF_FAMILIES", "Family", "HFFamily"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,23 +15,4 @@ if TYPE_CHECKING:
     from clipprobe.neurons.captions.run import captions_run as captions_run
     from clipprobe.neurons.captions.run import load_captions as load_captions
 
-__all__ = [
-    "ALIGNMENT",
-    "TEXT_ALONE",
-    "CaptionScore",
-    "UnitCaptions",
-    "captions_run",
-    "default_captions",
-    "load_captions",
-    "text_prompts",
-    "vision_captions",
-]
-
-_HERE = "clipprobe.neurons.captions"
-_LATER = {
-    **dict.fromkeys(("ALIGNMENT", "TEXT_ALONE", "CaptionScore", "UnitCaptions"), f"{_HERE}.result"),
-    **dict.fromkeys(("captions_run", "load_captions"), f"{_HERE}.run"),
-    **dict.fromkeys(("text_prompts", "vision_captions"), f"{_HERE}.ranking"),
-    "default_captions": f"{_HERE}.lists",
-}
-__getattr__ = later(__name__, _LATER)
+__getattr__, __dir__ = later(__name__)

@@ -24,37 +24,4 @@ if TYPE_CHECKING:
     from clipprobe.neurons.effects.total import UnitEffect as UnitEffect
     from clipprobe.neurons.effects.total import total_effects as total_effects
 
-__all__ = [
-    "Agreement",
-    "Composition",
-    "Compositions",
-    "Decomposition",
-    "EffectComparison",
-    "PredictedEffects",
-    "SimilarUnits",
-    "UnitEffect",
-    "agreements",
-    "attribution_patching",
-    "compare_effects",
-    "compose",
-    "composition_run",
-    "decompose",
-    "similar_run",
-    "similar_units",
-    "site_effects",
-    "total_effects",
-]
-
-_HERE = "clipprobe.neurons.effects"
-_LATER = {
-    **dict.fromkeys(("Agreement", "agreements", "site_effects"), f"{_HERE}.agreement"),
-    **dict.fromkeys(("Composition", "compose"), f"{_HERE}.composing.composition"),
-    **dict.fromkeys(("Compositions", "composition_run"), f"{_HERE}.composing.store"),
-    **dict.fromkeys(("Decomposition", "decompose"), f"{_HERE}.decomposition"),
-    **dict.fromkeys(("PredictedEffects", "attribution_patching"), f"{_HERE}.first_order"),
-    **dict.fromkeys(("SimilarUnits", "similar_units"), f"{_HERE}.similar"),
-    "similar_run": f"{_HERE}.similar_store",
-    **dict.fromkeys(("EffectComparison", "compare_effects"), f"{_HERE}.store"),
-    **dict.fromkeys(("UnitEffect", "total_effects"), f"{_HERE}.total"),
-}
-__getattr__ = later(__name__, _LATER)
+__getattr__, __dir__ = later(__name__)

@@ -11,13 +11,4 @@ if TYPE_CHECKING:
     from clipprobe.neurons.labels.store import label_units as label_units
     from clipprobe.neurons.labels.unit_label import UnitLabel as UnitLabel
 
-__all__ = ["Labels", "Recovery", "UnitLabel", "class_logit_recovery", "label_units"]
-
-_HERE = "clipprobe.neurons.labels"
-_LATER = {
-    "Labels": f"{_HERE}.result",
-    "UnitLabel": f"{_HERE}.unit_label",
-    **dict.fromkeys(("Recovery", "class_logit_recovery"), f"{_HERE}.sanity"),
-    "label_units": f"{_HERE}.store",
-}
-__getattr__ = later(__name__, _LATER)
+__getattr__, __dir__ = later(__name__)

@@ -12,21 +12,4 @@ if TYPE_CHECKING:
     from clipprobe.neurons.multimodality.result import Multimodality as Multimodality
     from clipprobe.neurons.multimodality.run import multimodality as multimodality
 
-__all__ = [
-    "MultimodalCount",
-    "Multimodality",
-    "Probes",
-    "bundled_probes",
-    "count_multimodal",
-    "multimodality",
-]
-
-_HERE = "clipprobe.neurons.multimodality"
-_LATER = {
-    **dict.fromkeys(("MultimodalCount", "count_multimodal"), f"{_HERE}.counting"),
-    "Probes": f"{_HERE}.probes",
-    "bundled_probes": f"{_HERE}.bundled",
-    "Multimodality": f"{_HERE}.result",
-    "multimodality": f"{_HERE}.run",
-}
-__getattr__ = later(__name__, _LATER)
+__getattr__, __dir__ = later(__name__)

@@ -17,26 +17,4 @@ if TYPE_CHECKING:
     from clipprobe.neurons.words.result import WordValue as WordValue
     from clipprobe.neurons.words.result import load_word_probe as load_word_probe
 
-__all__ = [
-    "PLACES",
-    "UnitWords",
-    "WordGrid",
-    "WordList",
-    "WordProbe",
-    "WordValue",
-    "bundled_words",
-    "is_blocked",
-    "load_word_probe",
-    "word_list",
-    "word_probe",
-]
-
-_HERE = "clipprobe.neurons.words"
-_LATER = {
-    **dict.fromkeys(("PLACES", "WordGrid"), f"{_HERE}.grid"),
-    **dict.fromkeys(("WordList", "bundled_words", "word_list"), f"{_HERE}.lists"),
-    "is_blocked": "clipprobe.blocked",
-    **dict.fromkeys(("UnitWords", "WordProbe", "WordValue", "load_word_probe"), f"{_HERE}.result"),
-    "word_probe": f"{_HERE}.probe",
-}
-__getattr__ = later(__name__, _LATER)
+__getattr__, __dir__ = later(__name__)

@@ -8,18 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
-from clipprobe.pretraining.evaluation.ability import (
-    PARTS,
-    SEED,
-    TEMPLATES,
-    Ability,
-    concept_classifier,
-)
+from clipprobe.pretraining.evaluation.ability import PARTS as PARTS
+from clipprobe.pretraining.evaluation.ability import SEED as SEED
+from clipprobe.pretraining.evaluation.ability import TEMPLATES as TEMPLATES
+from clipprobe.pretraining.evaluation.ability import Ability as Ability
+from clipprobe.pretraining.evaluation.ability import concept_classifier
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
-
-__all__ = ["PARTS", "SEED", "TEMPLATES", "Ability", "evaluate"]
 
 
 def evaluate(

@@ -2,7 +2,8 @@
 
 from attacks.bias.probe import Probe
 from attacks.bias.probes.association_tests.answer import NAME, answer
-from attacks.bias.probes.association_tests.effect import Association, association_test
+from attacks.bias.probes.association_tests.effect import Association as Association
+from attacks.bias.probes.association_tests.effect import association_test as association_test
 from attacks.bias.probes.association_tests.report import sections, sentence
 
 ASSOCIATION_TESTS = Probe(
@@ -18,5 +19,3 @@ ASSOCIATION_TESTS = Probe(
     sentence=sentence,
     takes=frozenset({"templates"}),
 )
-
-__all__ = ["Association", "association_test"]

@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from attacks.typographic.attack.attack import TypographicAttack
-from attacks.typographic.attack.presets.distill import DISTILL, DISTILL_PAIRS, DistillPair
+from attacks.typographic.attack.presets.distill import DISTILL
+from attacks.typographic.attack.presets.distill import DISTILL_PAIRS as DISTILL_PAIRS
+from attacks.typographic.attack.presets.distill import DistillPair as DistillPair
 from attacks.typographic.attack.presets.field import (
     DEFENSE_PREFIX,
     DYSLEXIFY,
@@ -17,13 +19,8 @@ from attacks.typographic.attack.presets.field import (
     SELF_GENERATED,
     STICKY_NOTE,
 )
-from attacks.typographic.attack.presets.record import Preset
+from attacks.typographic.attack.presets.record import Preset as Preset
 from clipprobe.errors import ConfigError, nearest
-
-__all__ = [
-    "DISTILL_PAIRS", "PRESETS", "DistillPair", "Preset", "defense_prefix", "distill", "dyslexify",
-    "multi_image", "preset", "preset_knobs", "self_generated", "sticky_note",
-]  # fmt: skip
 
 PRESETS: dict[str, Preset] = {
     item.name: item

@@ -16,8 +16,6 @@ from clipprobe.pretraining.evaluation.ability import Ability, Floats
 if TYPE_CHECKING:
     from clipprobe.models import Clip
 
-__all__ = ["other_hand"]
-
 
 def other_hand(clip: Clip, classifier: Floats) -> list[Ability]:
     """One thing, labels on it, several things, and ink, all by the second renderer.
