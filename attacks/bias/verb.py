@@ -8,6 +8,7 @@ from typing import Any
 from attacks.bias.settings import BiasAudit
 from attacks.bias.terminal import tell
 from clipprobe.cli.common import load_model, open_images, progress
+from clipprobe.cli.studies import make_run
 from clipprobe.cli.verbs import Verb
 from clipprobe.errors import ConfigError
 from clipprobe.settings.shared import Model, Terminal
@@ -20,9 +21,10 @@ def bias(audit: BiasAudit, model: Model, terminal: Terminal) -> None:
             "audit bias needs --images, --embeddings or --predictions (or one of them in "
             "--config), and got none."
         )
-    from attacks.bias.audit import audit_bias
+    from attacks.bias.audit import BIAS
     from attacks.bias.inputs.cards import read_card
     from attacks.bias.prepared import asked_of, people_of
+    from attacks.bias.report.against import AGAINST
 
     # What is wrong with the question or the images is said before a model is loaded.
     asked_of(audit)
@@ -40,10 +42,8 @@ def bias(audit: BiasAudit, model: Model, terminal: Terminal) -> None:
     if audit.against is not None:
         other: Any = audit.against  # a flag gives its name
         audit = replace(audit, against=load_model(Model(model=other, device=model.device)))
-    with progress("encoding", total=total) as advance:
-        carry_out: Any = audit_bias  # which takes the record too
-        run = carry_out(clip, replace(audit, progress=advance))
     paired = audit.against is not None
+    run = make_run(AGAINST if paired else BIAS, audit, clip, progress("encoding", total=total)).run
     tell(run, run.summary["warnings" if paired else "notes"], as_json=terminal.as_json)
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from attacks.demo.settings import Demo
 from clipprobe.cli.common import countdown, load_model, result
+from clipprobe.cli.studies import make_run
 from clipprobe.cli.verbs import Verb
 from clipprobe.settings.shared import Model, Terminal
 
@@ -14,11 +13,9 @@ def demo(settings: Demo, model: Model, terminal: Terminal) -> None:
     """Make the run, and print its headline and the page to open."""
     clip = load_model(model)
     from attacks.demo.study import DEMO
-    from clipprobe.study import carry_out
     from clipprobe.study.suite.scorecard import headline_lines
 
-    with countdown("demo, per cent of each stage") as step:
-        run = carry_out(DEMO, replace(settings, progress=step), clip).run
+    run = make_run(DEMO, settings, clip, countdown("demo, per cent of each stage")).run
     index = (run.path / "index.html").resolve()
     result(
         {"index": str(index), **run.summary},

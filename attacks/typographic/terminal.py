@@ -3,49 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from clipprobe.cli.common import result, say
-
-if TYPE_CHECKING:
-    from clipprobe.runs import RunView
-
-
-def tell(
-    view: RunView,
-    text: Callable[[], str],
-    *,
-    as_json: bool,
-    things: str = "pictures",
-    of_all: bool = True,
-) -> None:
-    """Print a finished run, what it left out, and where its report is.
-
-    Args:
-        text: The lines for people.
-        things: What was used or left out.
-        of_all: Whether used and left-out things add up to all of them.
-    """
-    result(view.summary, as_json=as_json, text=text)
-    counts = view.manifest["counts"]
-    if lost := counts["skipped"] + counts["failed"]:
-        total = f" of {counts['used'] + lost}" if of_all else ""
-        say(f"{lost}{total} {things} were left out; manifest.json says why.")
-    say(f"report: {view.path / 'report.html'}")
-
-
-def headline(summary: dict[str, Any], *, width: int = 20) -> str:
-    """The key figures as lines for the terminal, their names in a column of ``width``."""
-    from clipprobe.report.numbers import format_cell
-
-    lines = [f"warning: {text}" for text in summary["warnings"]]
-    lines += [f"not available: {text}" for text in summary.get("unavailable", ())]
-    for item in summary["headline"]:
-        name = item["name"].replace("_", " ")
-        lines.append(f"{name:<{width}} {format_cell(item['estimate'])}")
-    return "\n".join(lines)
+from clipprobe.cli.common import say
 
 
 def candidate_lines(summary: dict[str, Any]) -> list[str]:

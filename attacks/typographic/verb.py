@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from attacks.typographic.settings import Budget, TypographicAudit, WordFlags
-from attacks.typographic.terminal import candidate_lines, class_file, headline, tell
+from attacks.typographic.terminal import candidate_lines, class_file
 from attacks.typographic.texts import strategy_or_file
-from clipprobe.cli.common import countdown, load_model, open_images, say
+from clipprobe.cli.common import countdown, open_images, say
+from clipprobe.cli.studies import headline, run_audit
 from clipprobe.cli.verbs import Verb
 from clipprobe.settings.shared import Model, Terminal
 
@@ -20,12 +21,11 @@ def typographic(
     audit: TypographicAudit, words: WordFlags, most: Budget, model: Model, terminal: Terminal
 ) -> None:
     """Run the audit that flags and config file ask for, and print its headline."""
-    from attacks.typographic.audit import audit_typographic
+    from attacks.typographic.audit import TYPOGRAPHIC
     from attacks.typographic.protocols import protocol
     from attacks.typographic.rendering.cases import labels_of
-    from attacks.typographic.scoring.thresholds import check_limits, figures
+    from attacks.typographic.scoring.thresholds import check_limits
     from attacks.typographic.words import parse_words
-    from clipprobe.thresholds import enforce
     from clipprobe.zeroshot.prompts import check_templates
 
     if audit.protocol is not None:
@@ -45,17 +45,14 @@ def typographic(
     parse_words(audit.words)
     if attacks is None and audit.classes is None:
         labels_of(audit.dataset(), audit.name_pattern)
-    clip = load_model(model)
-    with countdown("auditing, images encoded") as step:
-        carry_out: Any = audit_typographic  # which takes the record too
-        settings = replace(audit, progress=step, fail_under=None, fail_over=None)
-        view = carry_out(clip, settings)
-    tell(
-        view,
-        lambda: "\n".join([headline(view.summary), *candidate_lines(view.summary)]),
-        as_json=terminal.as_json,
+    run_audit(
+        TYPOGRAPHIC,
+        audit,
+        model,
+        terminal,
+        bar=countdown("auditing, images encoded"),
+        text=lambda summary: "\n".join([headline(summary), *candidate_lines(summary)]),
     )
-    enforce(figures(view.summary), audit.fail_under, audit.fail_over)
 
 
 def attack_set(audit: TypographicAudit) -> AttackSet | None:

@@ -250,10 +250,9 @@ def test_strategies_over_a_list_rank_the_list(run: Callable[..., Any]) -> None:
 def test_the_command_line_sweeps(
     colours: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from attacks.typographic.sweep import verb
-    from clipprobe.cli import app
+    from clipprobe.cli import app, studies
 
-    monkeypatch.setattr(verb, "load_model", lambda *a, **k: ThresholdClip())
+    monkeypatch.setattr(studies, "load_model", lambda *a, **k: ThresholdClip())
     colours(4)
     (tmp_path / "classes.txt").write_text("\n".join(NAMES), encoding="utf-8")
     command = [

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from attacks.bias.gap.settings import GapExplanation
 from clipprobe.cli.common import load_model, open_images, progress, result, say
+from clipprobe.cli.studies import make_run
 from clipprobe.cli.verbs import Verb
 from clipprobe.settings.shared import Model, Terminal
 
 
 def gap(explanation: GapExplanation, model: Model, terminal: Terminal) -> None:
     """Explain the gap that flags and config file ask about, and print the key figures."""
-    from attacks.bias.gap.explain import explain_gap, question_of
+    from attacks.bias.gap.explain import GAP, question_of
 
     # What is wrong with the images or the question is said before the model is loaded.
     explanation = open_images(explanation)
     question_of(explanation)
-    clip = load_model(model)
-    with progress("images through the model") as advance:
-        carry_out: Any = explain_gap  # which takes the record too
-        view = carry_out(clip, replace(explanation, progress=advance))
+    view = make_run(GAP, explanation, load_model(model), progress("images through the model")).run
     for note in view.summary["notes"]:
         say(note)
     result(view.summary, as_json=terminal.as_json, text=lambda: _text(view.summary))

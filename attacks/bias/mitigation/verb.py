@@ -7,24 +7,22 @@ from typing import Any
 
 from attacks.bias.mitigation.settings import Mitigations
 from clipprobe.cli.common import load_model, open_images, progress, result, say
+from clipprobe.cli.studies import make_run
 from clipprobe.cli.verbs import Verb
 from clipprobe.settings.shared import Model, Terminal
 
 
 def mitigate(mitigations: Mitigations, model: Model, terminal: Terminal) -> None:
     """Measure the mitigations that flags and config file ask for, and print every change."""
-    from attacks.bias.mitigation.mitigate import mitigate_bias
+    from attacks.bias.mitigation.mitigate import MITIGATION
     from clipprobe.data import as_dataset
 
     # The images are opened before the model, so that a wrong path is said at once.
     mitigations = open_images(mitigations)
     utility = mitigations.utility
-    labelled = None if utility is None else as_dataset(utility)
-    clip = load_model(model)
-    with progress("images through the model") as advance:
-        carry_out: Any = mitigate_bias  # which takes the record too
-        settings = replace(mitigations, utility=labelled, progress=advance)
-        view = carry_out(clip, settings)
+    settings = replace(mitigations, utility=None if utility is None else as_dataset(utility))
+    bar = progress("images through the model")
+    view = make_run(MITIGATION, settings, load_model(model), bar).run
     for note in view.summary["notes"]:
         say(note)
     result(view.summary, as_json=terminal.as_json, text=lambda: _text(view.summary))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from attacks.bias.terminal import tell
 from attacks.bias.written.settings import WordFile, WrittenAudit
 from clipprobe.cli.common import load_model, open_images, progress, read_lines
+from clipprobe.cli.studies import make_run
 from clipprobe.cli.verbs import Verb
 from clipprobe.errors import ConfigError
 from clipprobe.settings.shared import Model, Terminal
@@ -20,7 +20,7 @@ def written(audit: WrittenAudit, words: WordFile, model: Model, terminal: Termin
     if not texts:
         raise ConfigError("audit written needs a word to write: give --word, or --words FILE.")
     from attacks.bias.people import read_people
-    from attacks.bias.written.audit import audit_written, question_of
+    from attacks.bias.written.audit import WRITTEN, question_of
 
     # What is wrong with the question or the images is said before the model is loaded.
     audit = replace(audit, words=texts)
@@ -28,10 +28,8 @@ def written(audit: WrittenAudit, words: WordFile, model: Model, terminal: Termin
     audit = open_images(audit)
     read_people(audit, audit.groups)
     total = min(filter(None, (len(audit.dataset()), audit.limit, audit.sample)))
-    clip = load_model(model)
-    with progress("writing and answering", total=total) as advance:
-        carry_out: Any = audit_written  # which takes the record too
-        run = carry_out(clip, replace(audit, progress=advance))
+    bar = progress("writing and answering", total=total)
+    run = make_run(WRITTEN, audit, load_model(model), bar).run
     warning = run.summary["content_warning"]
     notes = [*run.summary["notes"], *([warning] if warning else [])]
     tell(run, notes, as_json=terminal.as_json)

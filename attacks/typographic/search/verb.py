@@ -10,6 +10,7 @@ from attacks.typographic.search.settings import AttackSearch, OtherKnobs
 from attacks.typographic.settings import WordList
 from attacks.typographic.terminal import class_file
 from clipprobe.cli.common import countdown, load_model, read_image, result, say
+from clipprobe.cli.studies import make_run
 from clipprobe.cli.verbs import Verb
 from clipprobe.settings.shared import Model, Terminal
 
@@ -19,7 +20,7 @@ def search(
 ) -> None:
     """Run the search that flags and config file ask for, and print what it found."""
     from attacks.typographic.search.report import summary_of
-    from attacks.typographic.search.run import question_of, search_attack
+    from attacks.typographic.search.run import SEARCH, question_of
 
     # What cannot be searched is said before the model is loaded.
     image = Path(str(audit.image))
@@ -32,16 +33,9 @@ def search(
         **other.into(audit.knobs, audit.fixed),
     )
     question_of(audit)
-    clip = load_model(model)
-    with countdown("searching, queries") as step:
-        run: Any = search_attack  # which takes the record too
-        result_of_search = run(clip, replace(audit, progress=step))
-    result(
-        summary_of(result_of_search),
-        as_json=terminal.as_json,
-        text=lambda: sentences(result_of_search),
-    )
-    say(f"report: {result_of_search.path / 'report.html'}")
+    value = make_run(SEARCH, audit, load_model(model), countdown("searching, queries")).value
+    result(summary_of(value), as_json=terminal.as_json, text=lambda: sentences(value))
+    say(f"report: {value.path / 'report.html'}")
 
 
 def sentences(result: Any) -> str:

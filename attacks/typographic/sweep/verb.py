@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from attacks.typographic.settings import WordFlags
 from attacks.typographic.sweep.settings import BaseFlags, TypographicSweep
-from attacks.typographic.terminal import class_file, headline, tell
+from attacks.typographic.terminal import class_file
 from attacks.typographic.texts import strategy_or_file
-from clipprobe.cli.common import countdown, load_model, open_images
+from clipprobe.cli.common import countdown, open_images
+from clipprobe.cli.studies import headline, run_audit
 from clipprobe.cli.verbs import Verb
 from clipprobe.settings.shared import Model, Terminal
 
@@ -19,8 +21,7 @@ def sweep(
 ) -> None:
     """Run the sweep that flags and config file ask for, and print its headline."""
     from attacks.typographic.rendering.cases import labels_of
-    from attacks.typographic.sweep.run import grid_of
-    from attacks.typographic.sweep.run import sweep as run_sweep
+    from attacks.typographic.sweep.run import SWEEP, grid_of
 
     # What cannot be run is said before the model is loaded.
     audit = open_images(audit)
@@ -30,11 +31,8 @@ def sweep(
     grid_of(audit)
     if audit.classes is None:
         labels_of(audit.dataset(), audit.name_pattern)
-    clip = load_model(model)
-    with countdown("sweeping, images encoded") as step:
-        run: Any = run_sweep  # which takes the record too
-        view = run(clip, replace(audit, progress=step))
-    tell(view, lambda: headline(view.summary, width=25), as_json=terminal.as_json)
+    bar = countdown("sweeping, images encoded")
+    run_audit(SWEEP, audit, model, terminal, bar=bar, text=partial(headline, width=25))
 
 
 SWEEP = Verb(sweep, (TypographicSweep, BaseFlags, WordFlags, Model, Terminal))

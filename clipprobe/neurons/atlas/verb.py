@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.cli.common import load_model, open_images, progress, result, say
+from clipprobe.cli.studies import make_run
 from clipprobe.cli.verbs import Verb
 from clipprobe.neurons.atlas.settings import AtlasScan, Merge
 from clipprobe.neurons.atlas.statistics.floors import twin_of
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 def scan(settings: AtlasScan, model: Model, terminal: Terminal) -> None:
     """Scan the images or texts that flags and config file name, and print what was found."""
     from clipprobe.neurons.atlas.scanning import ATLAS, inputs_of
-    from clipprobe.study import carry_out
 
     # The data set is opened before the model, so that a wrong path is said at once.
     if settings.images is not None and settings.texts is None:
@@ -28,18 +28,16 @@ def scan(settings: AtlasScan, model: Model, terminal: Terminal) -> None:
     opened: Any = {"images" if tower == "vision" else "texts": dataset, "limit": None}
     clip = load_model(model)
     first, step = settings.shard
-    with progress("scanning", len(range(first, len(dataset), step))) as advance:
-        settings = replace(settings, progress=advance, **opened)
-        run = carry_out(ATLAS, settings, clip).run
+    total = len(range(first, len(dataset), step))
+    settings = replace(settings, **opened)
+    run = make_run(ATLAS, settings, clip, progress("scanning", total)).run
     if settings.twin:
         from clipprobe.models import random_twin
 
         out = twin_of(run.path)
-        with progress(
-            "scanning at random weights", len(range(first, len(dataset), step))
-        ) as report:
-            settings = replace(settings, out=out, progress=report, thumbnails=False)
-            carry_out(ATLAS, settings, random_twin(clip, seed=settings.seed))
+        settings = replace(settings, out=out, thumbnails=False)
+        twin = random_twin(clip, seed=settings.seed)
+        make_run(ATLAS, settings, twin, progress("scanning at random weights", total))
         say(f"The same network at random weights is {out}.")
     _report(run, as_json=terminal.as_json)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.cli.common import load_model, progress, result, say
+from clipprobe.cli.studies import make_run
 from clipprobe.cli.verbs import Verb
 from clipprobe.errors import ConfigError
 from clipprobe.lines import one_line
@@ -34,7 +35,6 @@ def captions(
     clip = load_model(model)
     from clipprobe.neurons.captions.ranking import by_site
     from clipprobe.neurons.captions.run import CAPTIONS, MOST_IMAGES, tower_of
-    from clipprobe.study import carry_out
 
     tower = tower_of(clip, units)
     images: Any = settings.images
@@ -47,16 +47,14 @@ def captions(
             )
         images = as_dataset(images, limit=MOST_IMAGES)
     total = sum(len(indices) for _, indices in by_site(clip, units, tower))
-    with progress("ranking", total) as advance:
-        settings = replace(
-            settings,
-            units=units,
-            captions=listed,
-            images=images,
-            subtract_mean=settings.subtract_mean and not choice.keep_mean,
-            progress=advance,
-        )
-        rankings = carry_out(CAPTIONS, settings, clip).value
+    settings = replace(
+        settings,
+        units=units,
+        captions=listed,
+        images=images,
+        subtract_mean=settings.subtract_mean and not choice.keep_mean,
+    )
+    rankings = make_run(CAPTIONS, settings, clip, progress("ranking", total)).value
     printed = rankings if len(units) > len(choice.sites) else _clearest(rankings)
     data = {"claim": rankings[0].claim, "units": [one.to_json() for one in printed]}
     result(data, as_json=terminal.as_json, text=lambda: captions_text(printed))

@@ -10,6 +10,7 @@ from annotated_types import Ge
 from pydantic.dataclasses import dataclass
 
 from clipprobe.cli.common import load_model, open_images, progress, result, say
+from clipprobe.cli.studies import make_run
 from clipprobe.cli.verbs import Verb
 from clipprobe.neurons.effects.settings import EffectVerb
 from clipprobe.settings import Flag, Texts
@@ -101,13 +102,11 @@ def predict(settings: EffectVerb, model: Model, terminal: Terminal) -> None:
     from clipprobe.hooks import resolve
     from clipprobe.neurons.effects.agreement import effect_sites
     from clipprobe.neurons.effects.store import EFFECTS
-    from clipprobe.study import carry_out
 
     named = settings.sites
     sites = [point.name for point in resolve(clip, list(named))] if named else effect_sites(clip)
-    with progress("hook points", len(sites)) as advance:
-        settings = replace(settings, sites=sites, progress=advance)
-        comparison = carry_out(EFFECTS, settings, clip).value
+    settings = replace(settings, sites=sites)
+    comparison = make_run(EFFECTS, settings, clip, progress("hook points", len(sites))).value
     result(
         [one.to_json() for one in comparison],
         as_json=terminal.as_json,

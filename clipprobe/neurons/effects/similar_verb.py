@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from clipprobe.cli.common import load_model, open_images, progress, result, say
+from clipprobe.cli.studies import make_run
 from clipprobe.cli.verbs import Verb
 from clipprobe.neurons.effects.settings import SimilarTest
 from clipprobe.settings.shared import Model, Terminal
@@ -22,11 +22,8 @@ def similar(settings: SimilarTest, model: Model, terminal: Terminal) -> None:
     settings = open_images(settings)
     clip = load_model(model)
     from clipprobe.neurons.effects.similar_store import SIMILAR
-    from clipprobe.study import carry_out
 
-    with progress("images", len(settings.dataset())) as advance:
-        settings = replace(settings, progress=advance)
-        similar = carry_out(SIMILAR, settings, clip).value
+    similar = make_run(SIMILAR, settings, clip, progress("images", len(settings.dataset()))).value
     result(similar.to_json(), as_json=terminal.as_json, text=lambda: similar_text(similar))
     if settings.out is not None:
         say(f"The report is {settings.out}/report.html.")

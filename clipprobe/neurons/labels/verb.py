@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.cli.common import load_model, open_images, progress, result, say
+from clipprobe.cli.studies import make_run
 from clipprobe.cli.verbs import Verb
 from clipprobe.neurons.labels.settings import LabelVerb
 from clipprobe.settings.shared import Model, Terminal
@@ -20,7 +21,6 @@ def label(settings: LabelVerb, model: Model, terminal: Terminal) -> None:
     """Label the units, and print how many have a label and the surest."""
     from clipprobe.neurons.labels.labelling import check_settings
     from clipprobe.neurons.labels.store import LABELS
-    from clipprobe.study import carry_out
 
     named = str(settings.judge or "")
     by_model = named not in ("", "labels") and not named.startswith("column:")
@@ -28,9 +28,8 @@ def label(settings: LabelVerb, model: Model, terminal: Terminal) -> None:
     settings = open_images(settings)
     clip = load_model(model)
     judge: Any = load_model(Model(model=named, device=model.device)) if by_model else settings.judge
-    with progress("labelling", len(settings.dataset())) as advance:
-        settings = replace(settings, judge=judge, progress=advance)
-        labels = carry_out(LABELS, settings, clip).value
+    bar = progress("labelling", len(settings.dataset()))
+    labels = make_run(LABELS, replace(settings, judge=judge), clip, bar).value
     result(labels.summary(), as_json=terminal.as_json, text=lambda: labels_text(labels))
     say(f"The report is {settings.out}/report.html.")
 

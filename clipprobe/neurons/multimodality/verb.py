@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from clipprobe.cli.boundary import one_line
 from clipprobe.cli.common import load_model, progress, result, say
+from clipprobe.cli.studies import make_run
 from clipprobe.cli.verbs import Verb
 from clipprobe.neurons.multimodality.settings import ConceptFlags, ConceptVerb
 from clipprobe.settings.shared import Model, Terminal
@@ -23,7 +24,6 @@ def multimodal(
     from clipprobe.neurons.multimodality.bundled import bundled_probes
     from clipprobe.neurons.multimodality.probes import as_probes
     from clipprobe.neurons.multimodality.run import MULTIMODALITY
-    from clipprobe.study import carry_out
 
     # A table is read before the model, so that a wrong one is said at once.
     own_probes = (
@@ -35,11 +35,8 @@ def multimodal(
     )
     options = (("random_weights", flags.random_weights), ("words", flags.words))
     controls = tuple(name for name, on in options if on)
-    with progress("testing", len(probes.dataset)) as advance:
-        record = replace(
-            settings, concepts=probes, controls=controls, n_controls=flags.top, progress=advance
-        )
-        done = carry_out(MULTIMODALITY, record, clip)
+    record = replace(settings, concepts=probes, controls=controls, n_controls=flags.top)
+    done = make_run(MULTIMODALITY, record, clip, progress("testing", len(probes.dataset)))
     value = done.value
     data = {**value.summary(), "units": value.ranked(flags.top)}
     result(data, as_json=terminal.as_json, text=lambda: ranking_text(value, flags.top))

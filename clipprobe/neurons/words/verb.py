@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.cli.common import load_model, progress, result, say
+from clipprobe.cli.studies import make_run
 from clipprobe.cli.verbs import Verb
 from clipprobe.errors import ConfigError
 from clipprobe.neurons.words.settings import GridFlags, WordChoice, WordVerb
@@ -24,7 +25,6 @@ def words(
 ) -> None:
     """Probe the words that flags and config file name, and print the headline."""
     from clipprobe.neurons.words.probe import WORD_PROBE
-    from clipprobe.study import carry_out
 
     # What can be wrong is read before the model, and before the hours of probing.
     grid = flags.grid()
@@ -40,9 +40,8 @@ def words(
         f"{n} words x {grid.n_renderings} renderings = {n * grid.n_renderings} images; "
         f"{listed.n_blocked} entries were left out as slurs or sexual words."
     )
-    with progress("reading", n + settings.n_scrambled + 1) as advance:
-        settings = replace(settings, words=listed, sites=sites, grid=grid, progress=advance)
-        done = carry_out(WORD_PROBE, settings, clip)
+    settings = replace(settings, words=listed, sites=sites, grid=grid)
+    done = make_run(WORD_PROBE, settings, clip, progress("reading", n + settings.n_scrambled + 1))
     _report(done.value, done.run, settings.top, choice, as_json=terminal.as_json)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from clipprobe.cli.common import countdown, load_model, result, say
+from clipprobe.cli.studies import make_run
 from clipprobe.cli.verbs import Verb
 from clipprobe.settings.shared import Model, Terminal
 from clipprobe.study.suite.settings import Baseline, Suite
@@ -14,7 +15,6 @@ from clipprobe.study.suite.settings import Baseline, Suite
 def run_all(settings: Suite, against: Baseline, model: Model, terminal: Terminal) -> None:
     """Make the suite, compare it, print the scorecard, and exit as the thresholds say."""
     from clipprobe.runs import load_run
-    from clipprobe.study import carry_out
     from clipprobe.study.suite.comparison import against_baseline, refuse_worse, suite_text
     from clipprobe.study.suite.engine import SUITE, refuse_crossed
     from clipprobe.study.suite.entry import with_images_opened
@@ -24,9 +24,8 @@ def run_all(settings: Suite, against: Baseline, model: Model, terminal: Terminal
     settings = replace(settings, studies=with_images_opened(settings.studies))
     if against.baseline is not None:
         load_run(against.baseline)
-    clip = load_model(model)
-    with countdown("suite, per cent of each study") as step:
-        run = carry_out(SUITE, replace(settings, progress=step), clip).run
+    bar = countdown("suite, per cent of each study")
+    run = make_run(SUITE, settings, load_model(model), bar).run
     data: dict[str, Any] = {"run": run.path.as_posix(), **run.summary}
     if against.baseline is not None:
         data["baseline"] = against_baseline(run, against.baseline, seed=settings.seed)

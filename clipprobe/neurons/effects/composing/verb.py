@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import Any
 
 from clipprobe.cli.common import load_model, open_images, progress, result, say
+from clipprobe.cli.studies import make_run
 from clipprobe.cli.verbs import Verb
 from clipprobe.neurons.effects.composing.settings import Composing
 from clipprobe.settings.shared import Model, Terminal
@@ -17,18 +17,12 @@ def compose(settings: Composing, model: Model, terminal: Terminal) -> None:
     from clipprobe.data import Dataset
     from clipprobe.neurons.effects.composing.page import composed_text
     from clipprobe.neurons.effects.composing.store import COMPOSITION, source_of
-    from clipprobe.study import carry_out
 
     if settings.images is not None:
         settings = open_images(settings)
     source = source_of(settings)  # what can be wrong is read before the model
-    clip = load_model(model)
-    counted: Any = nullcontext()
-    if isinstance(source, Dataset):
-        counted = progress("images", len(source))
-    with counted as advance:
-        done = carry_out(COMPOSITION, replace(settings, progress=advance), clip)
-    value = done.value
+    bar: Any = progress("images", len(source)) if isinstance(source, Dataset) else nullcontext()
+    value = make_run(COMPOSITION, settings, load_model(model), bar).value
     result(
         value.to_json(),
         as_json=terminal.as_json,
