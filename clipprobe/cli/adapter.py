@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from clipprobe.cli.config_file import read_mapping
-from clipprobe.cli.markup import plain
-from clipprobe.cli.output import output
+from clipprobe.cli.output import output, plain
 from clipprobe.cli.running import run_verb
 from clipprobe.cli.verbs import Verb
+from clipprobe.errors import ConfigError
 
 if TYPE_CHECKING:
     from clipprobe.settings import Setting
@@ -155,3 +154,28 @@ def _completion(one: Setting) -> Callable[[str], list[str]] | None:
     if not (one.choices or one.source):
         return None
     return lambda incomplete: [value for value in one.known() if value.startswith(incomplete)]
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """A YAML file that maps settings to values; no setting stands in it twice.
+
+    Raises:
+        ConfigError: the file cannot be read, or is not a mapping.
+    """
+    from clipprobe.yamltext import parse_yaml
+
+    try:
+        loaded = parse_yaml(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ConfigError(f"The config file {path} could not be read ({reason}).") from None
+    except ValueError as error:
+        raise ConfigError(f"The config file {path} is not valid YAML: {error}.") from None
+    if loaded is None:
+        return {}
+    if not isinstance(loaded, Mapping):
+        raise ConfigError(
+            f"The config file {path} holds a {type(loaded).__name__}: it must be a mapping of "
+            "settings to values."
+        )
+    return dict(loaded)

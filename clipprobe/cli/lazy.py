@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from clipprobe.cli.markup import plain
+from clipprobe.cli.output import plain
 from clipprobe.cli.verbs import ALIASES, VERBS, Entry, Verb, all_verbs, load
 from clipprobe.errors import ConfigError
 

@@ -6,6 +6,7 @@ object on stdout too, unless a result stands there already.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -29,6 +30,7 @@ class Output:
     """Whether the result stands on stdout."""
 
 
+_TAG = re.compile(r"\[(?=[a-zA-Z#/@])")  # what Rich takes for the start of one
 _OUTPUT: ContextVar[Output | None] = ContextVar("OUTPUT", default=None)
 
 
@@ -92,3 +94,8 @@ def _todo(message: str) -> str:
     """The end of a message that says what to do: it follows the last colon."""
     _, colon, end = message.rpartition(": ")
     return end if colon and end[:1].islower() and end.endswith((".", "?")) else ""
+
+
+def plain(text: str) -> str:
+    """Text that Rich shows as it is."""
+    return _TAG.sub(r"\\[", text)

@@ -1,12 +1,12 @@
-"""Charts of the bias report: associations with intervals, skews beside their null floor."""
+"""Charts of bias audits: associations with intervals, skews beside their null floor, changes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from clipprobe.figures.common import error_bars, heatmap
+from clipprobe.figures.common import error_bars, heatmap, interval_bars
 from clipprobe.figures.theme import BLUE, ORANGE, label, theme
 
 if TYPE_CHECKING:
@@ -209,3 +209,17 @@ def _value(estimate: Any) -> float | None:
 
 def _end(value: float) -> str:
     return "none" if math.isnan(value) else f"{value:.3f}"
+
+
+def change_chart(changes: Sequence[Mapping[str, Any]]) -> go.Figure:
+    """Measures before and after a mitigation, with intervals.
+
+    Args:
+        changes: ``measure``, ``about``, ``before`` and ``after`` (estimates) each.
+    """
+    return interval_bars(
+        [f"{c['measure']}, {c['about']}" for c in changes],
+        {"before": [c["before"] for c in changes], "after": [c["after"] for c in changes]},
+        axis="aligned d, or share right",
+        height=340,
+    )

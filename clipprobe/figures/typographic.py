@@ -1,12 +1,14 @@
-"""Charts of a typographic audit, from the plain numbers of its ``summary.json``."""
+"""Charts of typographic audits, from the plain numbers of their ``summary.json``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from clipprobe.figures.common import error_bars, interval_bars
-from clipprobe.figures.theme import BLUE, label, theme
+import numpy as np
+
+from clipprobe.figures.common import error_bars, heatmap, interval_bars
+from clipprobe.figures.theme import BLUE, PALETTE, label, theme
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -115,4 +117,83 @@ def word_chart(words: Sequence[Mapping[str, Any]]) -> go.Figure:
         {"targeted success": [item["success"] for item in words]},
         axis="share of images",
         limits=(0.0, 1.0),
+    )
+
+
+def budget_chart(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> go.Figure:
+    """Visibility of the best flip so far, one step line for each arm.
+
+    Args:
+        curves: Arm -> points with ``queries`` and ``visibility`` (None before the first flip).
+    """
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for i, (name, points) in enumerate(curves.items()):
+        figure.add_scatter(
+            x=[point["queries"] for point in points],
+            y=[point["visibility"] for point in points],
+            name=label(name),
+            mode="lines+markers",
+            line={
+                "shape": "hv",
+                "color": PALETTE[i % len(PALETTE)],
+                "dash": ("solid", "dot")[i % 2],
+            },
+            hovertemplate="%{x} queries: %{y:.4f}<extra>" + label(name) + "</extra>",
+        )
+    theme(figure, height=320)
+    figure.update_xaxes(title_text="queries", type="log")
+    figure.update_yaxes(title_text="ink times opacity of the best flip", rangemode="tozero")
+    return figure
+
+
+def answer_chart(presentations: Mapping[str, Mapping[str, Any]]) -> go.Figure:
+    """Ink, word and other answers on incongruent cards, and ink answers on control cards.
+
+    Args:
+        presentations: ``summary["presentations"]``.
+    """
+    nothing = {"value": None, "low": None, "high": None, "n": 0}
+
+    def series(kind: str, name: str) -> list[Any]:
+        return [part["kinds"].get(kind, {}).get(name, nothing) for part in presentations.values()]
+
+    return interval_bars(
+        list(presentations),
+        {
+            "incongruent: the word": series("incongruent", "word"),
+            "incongruent: the ink": series("incongruent", "ink"),
+            "incongruent: another": series("incongruent", "other"),
+            "control: the ink": series("control", "ink"),
+        },
+        axis="share of cards",
+        limits=(0.0, 1.0),
+    )
+
+
+def matrix_chart(matrix: Mapping[str, Any]) -> go.Figure:
+    """Share of word answers minus share of ink answers, ink by word.
+
+    Congruent cells are blank, with the share of right answers: there the word is the ink.
+
+    Args:
+        matrix: ``inks``, ``words``, ``says_word`` and ``says_ink``, a cell without cards null.
+    """
+    word, ink = (np.array(matrix[name], dtype=float) for name in ("says_word", "says_ink"))
+    values = word - ink
+    marks = []
+    for i, name in enumerate(matrix["inks"]):
+        if name in matrix["words"]:
+            j = matrix["words"].index(name)
+            values[i, j] = np.nan
+            if not np.isnan(ink[i, j]):
+                marks.append((i, j, f"{ink[i, j]:.2f}"))
+    return heatmap(
+        values,
+        rows=[f"{name} ink" for name in matrix["inks"]],
+        columns=matrix["words"],
+        unit="word minus ink",
+        diverging=True,
+        marks=marks,
     )

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
+from PIL import Image, features
 
+from clipprobe.data import decode_image, to_rgb
 from clipprobe.errors import UnreadableImageError
 from clipprobe.report.bars import histogram_svg
 from clipprobe.report.charts import figure_json, script_json
 from clipprobe.report.explorer import EXPLORED, MapExplorer, explorer_data
 from clipprobe.report.grid import Cards
-from clipprobe.report.images import data_uri
 from clipprobe.report.intervals import Intervals, tracks
 from clipprobe.report.page import (
     Block,
@@ -26,6 +30,7 @@ from clipprobe.report.page import (
     Table,
 )
 
+THUMBNAIL = 256  # longest side in pixels; sharp on a dense screen at the width it is shown
 FOLDED_AFTER = 10
 """Rows of a table that stand open."""
 _WIDE, _WIDER = 7, 10
@@ -166,3 +171,36 @@ def _image_view(image: Any, caption: str, exact: bool) -> dict[str, Any]:
         return {"uri": data_uri(image, exact=exact), "caption": caption, "reason": ""}
     except UnreadableImageError as error:
         return {"uri": "", "caption": caption, "reason": str(error)}
+
+
+def data_uri(
+    image: Image.Image | str | Path, *, longest: int = THUMBNAIL, exact: bool = True
+) -> str:
+    """``image`` as a ``data:`` address: WebP where Pillow can write it, else PNG.
+
+    Args:
+        image: A PIL image of any mode, or a path. An image smaller than ``longest`` keeps its
+            pixels, without loss.
+        longest: Longest side of the thumbnail in pixels.
+        exact: Whether a small image keeps its pixels; if not, all are compressed.
+
+    Raises:
+        UnreadableImageError: the file cannot be decoded.
+    """
+    pixels = to_rgb(image) if isinstance(image, Image.Image) else decode_image(Path(image))
+    if pixels.width * pixels.height == 0:
+        raise UnreadableImageError("the image has no pixels")
+    small = max(pixels.size) <= longest
+    if not small:
+        factor = longest / max(pixels.size)
+        size = (max(1, round(pixels.width * factor)), max(1, round(pixels.height * factor)))
+        pixels = pixels.resize(size, Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    kind = "webp" if features.check("webp") else "png"
+    if kind == "webp":
+        # Without loss, quality is effort: more than 20 takes twice as long for 5 % fewer bytes.
+        lossless = small and exact
+        pixels.save(buffer, "WEBP", lossless=lossless, quality=20 if lossless else 82, method=4)
+    else:
+        pixels.save(buffer, "PNG", optimize=True)
+    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"

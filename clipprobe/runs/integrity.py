@@ -17,11 +17,21 @@ from typing import Any
 
 from clipprobe.errors import RunFolderError
 from clipprobe.runs.files import inside
-from clipprobe.runs.leftovers import leftovers
 from clipprobe.runs.manifest import broken_seal
 
 #: A file that changed so recently may change again without its time telling.
 _SETTLED_NS = 2_000_000_000
+_DRAWS = (
+    "single images can be followed through the report with it. Delete this file, also from every "
+    "copy that was given away; nothing reads it"
+)
+#: Kind of run -> name of such a file -> why it must go.
+LEFTOVERS: dict[str, dict[str, str]] = {
+    # Each figure's values on common resamples: where an outcome has one hit, they are the mark of
+    # that image, the same in every outcome.
+    "bias": {"draws.safetensors": _DRAWS},
+    "bias-written": {"draws.safetensors": _DRAWS},
+}
 
 
 def flaw(path: Path, entry: Any) -> str:
@@ -100,3 +110,8 @@ def _remembered(path: Path, size: int, changed: int, inode: int) -> str:
 def _hashed(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def leftovers(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Name -> why it must go, for the kind of run of a manifest."""
+    return LEFTOVERS.get(str(manifest.get("kind")), {})

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import platform
 from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import metadata
 from typing import Any
 
 from clipprobe.runs import jsonio
-from clipprobe.runs.provenance import versions
+from clipprobe.version import __version__
 
 SEAL = "manifest_sha256"
+version = cache(metadata.version)  # it reads and parses a file each time
+_PACKAGES = ("captum", "numpy", "pillow", "pyarrow", "scipy", "torch", "transformers")
 
 
 def make_manifest(
@@ -56,3 +61,16 @@ def broken_seal(manifest: Mapping[str, Any]) -> bool:
 def sha256_of_json(value: Any) -> str:
     """The hash of a value as JSON, the way every run writes it."""
     return hashlib.sha256(jsonio.dumps(value).encode("utf-8")).hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Versions of clipprobe, Python and the packages that numbers depend on."""
+    table = {"clipprobe": __version__, "python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            table[name] = version(name)
+        except (
+            metadata.PackageNotFoundError
+        ):  # an environment may do without one, for example captum
+            continue
+    return table

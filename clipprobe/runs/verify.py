@@ -10,8 +10,7 @@ from typing import Any
 from clipprobe.errors import RunFolderError
 from clipprobe.runs.files import TEMPORARY
 from clipprobe.runs.folder import files_in, inner_runs
-from clipprobe.runs.integrity import flaws
-from clipprobe.runs.leftovers import leftovers
+from clipprobe.runs.integrity import flaws, leftovers
 from clipprobe.runs.lock import LOCK
 from clipprobe.runs.manifest import SEAL
 from clipprobe.runs.view import CALL, CONFIG, MANIFEST, PARTS, SUMMARY, RunReader

@@ -14,8 +14,7 @@ from clipprobe.errors import RunFolderError
 from clipprobe.identity import called
 from clipprobe.runs import jsonio, tables
 from clipprobe.runs.files import inside
-from clipprobe.runs.integrity import flaw, refuse_damaged
-from clipprobe.runs.leftovers import leftovers
+from clipprobe.runs.integrity import flaw, leftovers, refuse_damaged
 from clipprobe.runs.manifest import broken_seal
 from clipprobe.runs.shape import manifest_problem, summary_problem
 

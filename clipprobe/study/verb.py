@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic.dataclasses import dataclass
 
 from clipprobe.cli.common import load_model, result, say
 from clipprobe.cli.verbs import Verb
-from clipprobe.settings.shared import Model, Terminal
-from clipprobe.study.settings import Rerun
+from clipprobe.settings import Flag
+from clipprobe.settings.shared import Model, Output, Terminal
 
 if TYPE_CHECKING:
     from clipprobe.study.plan import Study
+
+
+@dataclass(frozen=True)
+class Rerun(Output):
+    """Make a run again in another folder, from its call.json: the same bytes.
+
+    The call holds settings, paths and the model. What no file can hold, such as images in memory
+    or groups of single people, has to be given again: in Python, with clipprobe.study.rerun.
+    """
+
+    panel: ClassVar[str] = "Rerun"
+    run: Annotated[Path, Flag(argument=True)]
+    """The run folder to read."""
 
 
 def run_again(settings: Rerun, terminal: Terminal) -> None:

@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 
 from clipprobe.cli import app as real_app
 from clipprobe.cli.boundary import BoundaryGroup, one_line, require_own_package
-from clipprobe.cli.common import group, out_option
+from clipprobe.cli.lazy import PlainGroup
+from clipprobe.cli.run_folder import use_folder
 from clipprobe.errors import ClipprobeError, ConfigError, DataError, ThresholdCrossedError
 
 RAISES = {
@@ -30,8 +31,8 @@ RAISES = {
 @pytest.fixture
 def app() -> typer.Typer:
     made = typer.Typer(cls=BoundaryGroup, no_args_is_help=True)
-    inner = group(made, "inner", "More verbs.")
-    assert group(made, "inner", "again") is inner
+    inner = typer.Typer(cls=PlainGroup, no_args_is_help=True)
+    made.add_typer(inner, name="inner", help="More verbs.")
 
     @made.command("fail")
     @inner.command("fail")
@@ -39,7 +40,9 @@ def app() -> typer.Typer:
         raise RAISES[how]
 
     @made.command("save")
-    def save(out: Annotated[Path, out_option()], how: str = "interrupt") -> None:
+    def save(
+        out: Annotated[Path, typer.Option(callback=use_folder)], how: str = "interrupt"
+    ) -> None:
         out.mkdir()
         (out / "config.json").touch()
         raise RAISES[how]

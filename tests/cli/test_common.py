@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from clipprobe.cli import common
-from clipprobe.cli.config_file import read_mapping
+from clipprobe.cli.adapter import read_mapping
 from clipprobe.errors import ConfigError, DataError
 
 

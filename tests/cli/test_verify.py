@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from clipprobe.cli import app
 from clipprobe.runs import Run
-from clipprobe.runs.leftovers import LEFTOVERS
+from clipprobe.runs.integrity import LEFTOVERS
 
 
 def run_cli(*arguments: str) -> Any:

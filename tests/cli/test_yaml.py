@@ -8,7 +8,7 @@ import pytest
 
 from attacks.bias.inputs.cards import parse_card
 from attacks.typographic.texts import read_synonyms
-from clipprobe.cli.config_file import read_mapping
+from clipprobe.cli.adapter import read_mapping
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.yamltext import parse_yaml
 

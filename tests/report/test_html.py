@@ -28,7 +28,7 @@ from clipprobe.report import (
     write_html,
 )
 from clipprobe.report.charts import figure_json
-from clipprobe.report.images import data_uri
+from clipprobe.report.views import data_uri
 
 
 class Reader(HTMLParser):

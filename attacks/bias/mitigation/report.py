@@ -167,7 +167,7 @@ def _page(summary: Mapping[str, Any], caveats: Caveats, provenance: Mapping[str,
 
 
 def _method(one: Mapping[str, Any]) -> list[Block]:
-    from clipprobe.figures.bias_gap import change_chart
+    from clipprobe.figures.bias import change_chart
 
     changes = [c for c in one["changes"] if c["difference"]["value"] is not None]
     sentence = "; ".join(

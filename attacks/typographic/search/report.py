@@ -11,7 +11,7 @@ from attacks.typographic.search.lead import lead_of
 from attacks.typographic.search.oracle import Oracle
 from attacks.typographic.search.result import Arm, SearchResult, found_of
 from clipprobe.data import decode_image
-from clipprobe.figures.search import budget_chart
+from clipprobe.figures.typographic import budget_chart
 from clipprobe.report import (
     Block,
     Chart,

@@ -8,7 +8,7 @@ from typing import Any
 from attacks.typographic.stroop.lead import KINDS, lead_of
 from attacks.typographic.stroop.sources import CardImage, Cards
 from clipprobe.errors import TextFitError, UnreadableImageError
-from clipprobe.figures.stroop import answer_chart, matrix_chart
+from clipprobe.figures.typographic import answer_chart, matrix_chart
 from clipprobe.report import Block, Chart, Images, Page, Paragraph, Section, Table
 from clipprobe.report.numbers import decimals
 from clipprobe.report.sections import how_to_read, in_short, settings_rows

@@ -27,7 +27,7 @@ from clipprobe.neurons.atlas.statistics.samples import N_BINS
 from clipprobe.neurons.atlas.store import KIND, outcome_of, read_run
 from clipprobe.neurons.atlas.thumbnails import MOST_IMAGES, firing_numbers, make_thumbnails
 from clipprobe.runs import Run, jsonio
-from clipprobe.runs.provenance import versions
+from clipprobe.runs.manifest import versions
 from clipprobe.settings import takes
 from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 

@@ -28,7 +28,7 @@ from clipprobe.neurons.multimodality.settings import CONTROLS, LATE_CLS, Concept
 from clipprobe.neurons.multimodality.store import outcome_of, read_run
 from clipprobe.neurons.multimodality.trial import Trial
 from clipprobe.runs import Run, RunView, jsonio
-from clipprobe.runs.provenance import versions
+from clipprobe.runs.manifest import versions
 from clipprobe.settings import takes
 from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 

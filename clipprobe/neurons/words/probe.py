@@ -50,7 +50,7 @@ from clipprobe.neurons.words.store import (
 )
 from clipprobe.neurons.words.sweep import chunks, run_chunk
 from clipprobe.runs import Run, jsonio
-from clipprobe.runs.provenance import versions
+from clipprobe.runs.manifest import versions
 from clipprobe.settings import takes
 from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 
