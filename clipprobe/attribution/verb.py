@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clipprobe.attribution.registry import settings_of_each, shared_pass
 from clipprobe.attribution.settings import Explaining
@@ -76,73 +76,65 @@ def explain(settings: Explaining, model: Model, terminal: Terminal) -> None:
         pool=settings.pool,
     )
     maps = [rows[0] for rows in explanations.values()]
-    more = _more(clip, settings, (text or [""])[0], maps)
+    more = list(_more(clip, settings, (text or [""])[0], maps))
     if out is not None:
-        write_explained(clip, ScoreFindings(image=settings.image, maps=maps, **more), out)
+        values = {part.field: part.value for part in more}
+        write_explained(clip, ScoreFindings(image=settings.image, maps=maps, **values), out)
         say(f"The map is {out}: orange raises the score, blue lowers it.")
     printed_maps = maps if methods else maps[:1]
     for one in printed_maps:
         if one.caution:
             say(f"Caution: {one.caution}.")
-    data, lines = _account(clip, (text or [""])[0], **more)
     others = {"others": [numbers(one) for one in printed_maps[1:]]} if printed_maps[1:] else {}
     result(
-        numbers(printed_maps[0]) | others | data,
+        numbers(printed_maps[0]) | others | {part.key: part.data for part in more},
         as_json=terminal.as_json,
-        text=lambda: "\n".join([*(sentences(one) for one in printed_maps), *lines]),
+        text=lambda: "\n".join(
+            [*(sentences(one) for one in printed_maps), *(part.lines for part in more)]
+        ),
     )
+
+
+class _Part(NamedTuple):
+    """One more thing that was asked of a score."""
+
+    field: str
+    """Of :class:`ScoreFindings`."""
+    key: str
+    """In the JSON of the command."""
+    value: Any
+    data: Any
+    lines: str
 
 
 def _more(
     clip: Clip, settings: Explaining, text: str, maps: Sequence[Explanation]
-) -> dict[str, Any]:
+) -> Iterator[_Part]:
     """Words, pairs of patches and words, parts and faithfulness, as far as they are wanted."""
-    more: dict[str, Any] = {}
+    image = settings.image
     if settings.words is not None:
         from clipprobe.attribution import explain_words
 
-        more["words"] = explain_words(clip, settings.image, text, settings.words)[0]
+        words = explain_words(clip, image, text, settings.words)[0]
+        yield _Part("words", "words", words, words.to_json(), word_lines(words))
     if settings.interactions:
         from clipprobe.attribution.interactions import interactions
 
-        more["pairs"] = interactions(clip, settings.image, text)
+        pairs = interactions(clip, image, text)
+        yield _Part("pairs", "interactions", pairs, pairs.to_json(), interaction_lines(pairs))
     if settings.parts:
         from clipprobe.attribution.decomposition import decompose
 
-        more["parts"] = decompose(clip, settings.image)
+        parts, direction = decompose(clip, image), clip.encode_texts([text])[0]
+        ranked = dict(parts.ranked(direction, 50))
+        yield _Part("parts", "parts", parts, ranked, part_lines(parts, direction))
     if settings.faithfulness:
         from clipprobe.attribution.faithfulness import image_faithfulness
 
-        more["faithful"] = image_faithfulness(clip, settings.image, text, maps)
-    return more
-
-
-def _account(
-    clip: Clip,
-    text: str,
-    *,
-    words: Any = None,
-    pairs: Any = None,
-    parts: Any = None,
-    faithful: Any = None,
-) -> tuple[dict[str, Any], list[str]]:
-    """The same as data and as lines."""
-    data: dict[str, Any] = {}
-    lines: list[str] = []
-    if words is not None:
-        data["words"] = words.to_json()
-        lines.append(word_lines(words))
-    if pairs is not None:
-        data["interactions"] = pairs.to_json()
-        lines.append(interaction_lines(pairs))
-    if parts is not None:
-        direction = clip.encode_texts([text])[0]
-        data["parts"] = dict(parts.ranked(direction, 50))
-        lines.append(part_lines(parts, direction))
-    if faithful is not None:
-        data["faithfulness"] = faithful.to_json()
-        lines.append(faithful_lines(faithful))
-    return data, lines
+        faithful = image_faithfulness(clip, image, text, maps)
+        yield _Part(
+            "faithful", "faithfulness", faithful, faithful.to_json(), faithful_lines(faithful)
+        )
 
 
 EXPLAIN = Verb(explain, (Explaining, Model, Terminal))

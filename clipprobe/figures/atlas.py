@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clipprobe.figures.common import histogram
-from clipprobe.figures.theme import BLUE, GREEN, PINK, RED, label, theme
+from clipprobe.figures.theme import BLUE, GREEN, PINK, RED, chart, label
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -62,12 +62,10 @@ def peaks_by_site(
         peaks: Hook point -> peak of each unit in standard deviations; NaN is left out.
         floor: What 95 % of units that respond to nothing in particular stay below: a line.
     """
-    import plotly.graph_objects as go
-
     known = {name: values[~np.isnan(values)] for name, values in peaks.items()}
     known = {name: values for name, values in known.items() if len(values)}
     parts = {name: np.percentile(values, [5, 25, 50, 75, 95]) for name, values in known.items()}
-    figure = go.Figure()
+    figure = chart(title=title, height=400)
     if parts:
         low, q1, median, q3, high = np.array(list(parts.values())).T.tolist()
         figure.add_box(
@@ -80,7 +78,6 @@ def peaks_by_site(
             marker={"color": BLUE},
             name="",
         )
-    theme(figure, title=title, height=400)
     if math.isfinite(floor):
         figure.add_hline(
             y=floor,
@@ -102,9 +99,7 @@ def shares_by_site(
     Args:
         shares: Property -> share for each hook point, 0 to 1.
     """
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+    figure = chart(title=title, height=340)
     for number, (name, values) in enumerate(shares.items()):
         figure.add_bar(
             x=[label(site) for site in sites],
@@ -115,7 +110,6 @@ def shares_by_site(
             + label(name).replace("%", "&#37;")
             + "</extra>",
         )
-    theme(figure, title=title, height=340)
     figure.update_layout(barmode="group")
     figure.update_xaxes(type="category")
     figure.update_yaxes(title_text="share of units", range=[0, 1], tickformat=".0%")

@@ -61,10 +61,7 @@ def panel(
         patches: ``(rows, columns)`` map on the patches.
         pixels: ``(h, w)`` map of the same in pixels.
     """
-    factor = max(1, -(-_SMALLEST // max(image.size)))
-    image = image.convert("RGB")
-    size = (image.width * factor, image.height * factor)
-    image = image.resize(size, Image.Resampling.NEAREST)
+    image = _enlarged(image, _SMALLEST)
     parts = [(image, ""), (overlay(image, patches), _scale(patches))]
     if pixels is not None:
         parts.append((map_image(pixels, image.size), _scale(pixels)))
@@ -72,17 +69,11 @@ def panel(
     sheet = Image.new(
         "RGB", (len(parts) * (width + _GAP) + _GAP, height + 3 * _GAP + _BAR + _TEXT), "white"
     )
-    draw = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(_TEXT)
     for number, (part, scale) in enumerate(parts):
         left = _GAP + number * (width + _GAP)
         sheet.paste(part, (left, _GAP))
         if scale:
-            ramp = np.linspace(-1, 1, width)[None, :]
-            sheet.paste(map_image(ramp, (width, _BAR)), (left, height + 2 * _GAP))
-            line = height + 2 * _GAP + _BAR + 2
-            for text, anchor, x in ((f"-{scale}", "la", 0), ("0", "ma", 0.5), (scale, "ra", 1)):
-                draw.text((left + x * width, line), text, fill="black", font=font, anchor=anchor)
+            _add_scale(sheet, scale, (left, height + 2 * _GAP), width, gap=2)
     return sheet
 
 
@@ -101,10 +92,8 @@ def side_by_side(
         columns: Parts in a row, the image included.
         side: Smallest side of a part.
     """
-    factor = max(1, -(-side // max(image.size)))
-    image = image.convert("RGB")
-    width, height = image.width * factor, image.height * factor
-    image = image.resize((width, height), Image.Resampling.NEAREST)
+    image = _enlarged(image, side)
+    width, height = image.size
     parts = [("the image", image, "")]
     parts += [(title, overlay(image, values), _scale(values)) for title, values in maps]
     line = 2 * _TEXT
@@ -115,19 +104,13 @@ def side_by_side(
     )
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(_TEXT)
-    ramp = map_image(np.linspace(-1, 1, width)[None, :], (width, _BAR))
     for number, (title, part, scale) in enumerate(parts):
         left = _GAP + number % columns * (width + _GAP)
         top = number // columns * cell + _GAP
         draw.text((left, top), title, fill="black", font=font)
         sheet.paste(part, (left, top + line))
         if scale:
-            bar = top + line + height + _GAP // 2
-            sheet.paste(ramp, (left, bar))
-            for text, anchor, x in ((f"-{scale}", "la", 0), ("0", "ma", 0.5), (scale, "ra", 1)):
-                draw.text(
-                    (left + x * width, bar + _BAR + 1), text, fill="black", font=font, anchor=anchor
-                )
+            _add_scale(sheet, scale, (left, top + line + height + _GAP // 2), width, gap=1)
     return sheet
 
 
@@ -184,6 +167,24 @@ def _tint(
     weight = np.zeros_like(values) if top == 0 else np.minimum(np.abs(values) / top, 1.0)
     colour = np.where(values[..., None] >= 0, _UP, _DOWN)
     return colour.astype(np.uint8), np.rint(weight * 255).astype(np.uint8)
+
+
+def _enlarged(image: Image.Image, side: int) -> Image.Image:
+    """An image whose longer side is ``side`` at least, its pixels kept."""
+    factor = max(1, -(-side // max(image.size)))
+    return _resized(image.convert("RGB"), (image.width * factor, image.height * factor))
+
+
+def _add_scale(
+    sheet: Image.Image, reach: str, place: tuple[int, int], width: int, *, gap: int
+) -> None:
+    """All colours of a map in a bar, with the largest magnitude at its ends."""
+    left, top = place
+    sheet.paste(map_image(np.linspace(-1, 1, width)[None, :], (width, _BAR)), place)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(_TEXT)
+    for text, anchor, x in ((f"-{reach}", "la", 0), ("0", "ma", 0.5), (reach, "ra", 1)):
+        at = (left + x * width, top + _BAR + gap)
+        draw.text(at, text, fill="black", font=font, anchor=anchor)
 
 
 def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from clipprobe.figures.common import error_bars, heatmap, interval_bars
-from clipprobe.figures.theme import BLUE, ORANGE, label, theme
+from clipprobe.figures.common import error_bars, heatmap, interval_bars, number
+from clipprobe.figures.theme import BLUE, ORANGE, chart, label
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -30,9 +30,10 @@ def association_chart(
         items: Words, first on top. estimates: value, low, high, n each (NaN allowed).
         flagged: Whether each stands out. axis: the value axis' title, naming both directions.
     """
-    figure = _rows(items, estimates, flagged, "d")
+    figure = _rows(items, axis, title)
+    _add_rows(figure, items, estimates, flagged, "d")
     figure.add_vline(x=0, line={"color": "grey", "width": 1})
-    return _finish(figure, items, axis, title)
+    return figure
 
 
 def floor_chart(
@@ -50,12 +51,9 @@ def floor_chart(
         floors: Mean and 95th percentile of the null, for each word.
         flagged: Whether each stands out; None where the figure is not tested.
     """
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
-    names = _names(items)
+    figure = _rows(items, axis, title)
     figure.add_bar(
-        y=names,
+        y=_names(items),
         x=[high - mean for mean, high in floors],
         base=[mean for mean, _ in floors],
         orientation="h",
@@ -65,9 +63,8 @@ def floor_chart(
         hovertemplate="random ranking: mean %{customdata[0]:.3f}, 95th %{customdata[1]:.3f}"
         "<extra></extra>",
     )
-    for trace in _rows(items, estimates, flagged, "observed").data:
-        figure.add_trace(trace)
-    return _finish(figure, items, axis, title)
+    _add_rows(figure, items, estimates, flagged, "observed")
+    return figure
 
 
 def planted_chart(
@@ -80,9 +77,7 @@ def planted_chart(
     title: str = "",
 ) -> go.Figure:
     """Planted rate across, association found up; a working audit rises from corner to corner."""
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+    figure = chart(title=title, height=420)
     for balanced, name, colour, symbol in (
         (False, "planted", BLUE, "circle"),
         (True, "balanced control", ORANGE, "diamond"),
@@ -94,7 +89,7 @@ def planted_chart(
         spread = {i: 0.008 * (k - (n - 1) / 2) for i, k, n in _places(rows, rates)}
         figure.add_scatter(
             x=[rates[i] + spread[i] for i in rows],
-            y=[_value(estimates[i]) for i in rows],
+            y=[number(estimates[i], "value") for i in rows],
             error_y=_error([estimates[i] for i in rows]),
             customdata=[[label(items[i]), rates[i]] for i in rows],
             mode="markers",
@@ -105,7 +100,6 @@ def planted_chart(
         )
     figure.add_hline(y=0, line={"color": "grey", "width": 1})
     figure.add_vline(x=0.5, line={"color": "grey", "width": 1, "dash": "dot"})
-    theme(figure, title=title, height=420)
     figure.update_xaxes(title_text=label(f"planted share of {group}"), range=[-0.03, 1.03])
     figure.update_yaxes(title_text=label(axis))
     return figure
@@ -139,12 +133,37 @@ def group_map(
     )
 
 
-def _rows(
-    items: Sequence[str], estimates: Sequence[Any], flagged: Sequence[bool] | None, name: str
-) -> go.Figure:
-    import plotly.graph_objects as go
+def change_chart(changes: Sequence[Mapping[str, Any]]) -> go.Figure:
+    """Measures before and after a mitigation, with intervals.
 
-    figure, names = go.Figure(), _names(items)
+    Args:
+        changes: ``measure``, ``about``, ``before`` and ``after`` (estimates) each.
+    """
+    return interval_bars(
+        [f"{c['measure']}, {c['about']}" for c in changes],
+        {"before": [c["before"] for c in changes], "after": [c["after"] for c in changes]},
+        axis="aligned d, or share right",
+        height=340,
+    )
+
+
+def _rows(items: Sequence[str], axis: str, title: str) -> go.Figure:
+    """An empty figure with a row for each item."""
+    figure = chart(title=title, height=150 + _ROW_PX * max(len(items), 3))
+    figure.update_xaxes(title_text=label(axis))
+    figure.update_yaxes(type="category", categoryorder="array", categoryarray=_names(items)[::-1])
+    figure.update_layout(bargap=0.35, legend={"y": 1.02, "yanchor": "bottom"})
+    return figure
+
+
+def _add_rows(
+    figure: go.Figure,
+    items: Sequence[str],
+    estimates: Sequence[Any],
+    flagged: Sequence[bool] | None,
+    name: str,
+) -> None:
+    names = _names(items)
     kinds: list[tuple[list[int], str, str]]
     if flagged is None:
         kinds = [(list(range(len(items))), f"{name}, not tested", "diamond-open")]
@@ -166,7 +185,7 @@ def _rows(
             continue
         members = [estimates[i] for i in rows]
         figure.add_scatter(
-            x=[_value(e) for e in members],
+            x=[number(e, "value") for e in members],
             y=[names[i] for i in rows],
             error_x=_error(members),
             mode="markers",
@@ -176,15 +195,6 @@ def _rows(
             hovertemplate="%{y}: %{x:.3f} [%{customdata[0]}, %{customdata[1]}] "
             "n=%{customdata[2]}<extra></extra>",
         )
-    return figure
-
-
-def _finish(figure: go.Figure, items: Sequence[str], axis: str, title: str) -> go.Figure:
-    theme(figure, title=title, height=150 + _ROW_PX * max(len(items), 3))
-    figure.update_xaxes(title_text=label(axis))
-    figure.update_yaxes(type="category", categoryorder="array", categoryarray=_names(items)[::-1])
-    figure.update_layout(bargap=0.35, legend={"y": 1.02, "yanchor": "bottom"})
-    return figure
 
 
 def _names(items: Sequence[str]) -> list[str]:
@@ -203,23 +213,5 @@ def _error(estimates: Sequence[Any]) -> dict[str, Any]:
     return error_bars(estimates, thickness=1.2, color="rgba(110, 110, 110, 0.9)", width=4)
 
 
-def _value(estimate: Any) -> float | None:
-    return None if math.isnan(estimate.value) else float(estimate.value)
-
-
 def _end(value: float) -> str:
     return "none" if math.isnan(value) else f"{value:.3f}"
-
-
-def change_chart(changes: Sequence[Mapping[str, Any]]) -> go.Figure:
-    """Measures before and after a mitigation, with intervals.
-
-    Args:
-        changes: ``measure``, ``about``, ``before`` and ``after`` (estimates) each.
-    """
-    return interval_bars(
-        [f"{c['measure']}, {c['about']}" for c in changes],
-        {"before": [c["before"] for c in changes], "after": [c["after"] for c in changes]},
-        axis="aligned d, or share right",
-        height=340,
-    )

@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from clipprobe.errors import ConfigError
-from clipprobe.figures.theme import BLUE, PALETTE, RED, label, theme
+from clipprobe.figures.theme import BLUE, PALETTE, RED, chart, label
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-__all__ = ["PALETTE", "error_bars", "heatmap", "histogram", "interval_bars", "label", "theme"]
+__all__ = ["PALETTE", "error_bars", "heatmap", "histogram", "interval_bars", "label"]
 
 
 def interval_bars(
@@ -43,9 +43,7 @@ def interval_bars(
     Raises:
         ConfigError: a series has not one estimate for each group.
     """
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+    figure = chart(title=title, height=height)
     names = [label(group) for group in groups]
     for i, (name, estimates) in enumerate(series.items()):
         if len(estimates) != len(names):
@@ -68,7 +66,6 @@ def interval_bars(
                 "pattern": {"shape": ("", "/", ".", "x", "-", "\\", "+")[i % 7]},
             },
         )
-    theme(figure, title=title, height=height)
     figure.update_layout(barmode="group", showlegend=len(series) > 1)
     figure.update_xaxes(type="category")
     figure.update_yaxes(title_text=label(axis), range=limits)
@@ -96,15 +93,13 @@ def histogram(
     Raises:
         ConfigError: the numbers of edges and counts do not fit.
     """
-    import plotly.graph_objects as go
-
     borders, heights = np.asarray(edges, dtype=float), np.asarray(counts)
     if borders.ndim != 1 or heights.shape != (len(borders) - 1,):
         raise ConfigError(
             f"A histogram with {borders.size} edges needs {borders.size - 1} counts, not "
             f"{heights.size}."
         )
-    figure = go.Figure()
+    figure = chart(title=title, height=height)
     figure.add_bar(
         x=((borders[:-1] + borders[1:]) / 2).tolist(),
         y=heights.tolist(),
@@ -113,7 +108,6 @@ def histogram(
         hovertemplate="%{customdata[0]:.4g} to %{customdata[1]:.4g}: %{y:,}<extra></extra>",
         marker={"color": BLUE, "line": {"width": 0}},
     )
-    theme(figure, title=title, height=height)
     if mark is not None and math.isfinite(mark):
         figure.add_vline(
             x=mark, line={"color": RED, "dash": "dash"}, annotation_text=label(mark_name)
@@ -150,8 +144,6 @@ def heatmap(
     Raises:
         ConfigError: ``values`` has not two axes, or the names do not fit it.
     """
-    import plotly.graph_objects as go
-
     grid = np.asarray(values, dtype=float)
     if grid.ndim != 2:
         raise ConfigError(f"A heat map needs values with two axes, not shape {grid.shape}.")
@@ -165,7 +157,7 @@ def heatmap(
     finite = grid[np.isfinite(grid)]
     top = float(np.abs(finite).max()) if finite.size else 1.0
     h, w = grid.shape
-    figure = go.Figure()
+    figure = chart(title=title, height=height)
     figure.add_heatmap(
         z=[[None if math.isnan(value) else value for value in row] for row in grid.tolist()],
         colorscale="RdBu_r" if diverging else "Viridis",
@@ -196,7 +188,6 @@ def heatmap(
             hoverinfo="skip",
             showlegend=False,
         )
-    theme(figure, title=title, height=height)
     figure.update_xaxes(
         tickvals=list(range(w)), ticktext=across, showgrid=False, range=[-0.5, w - 0.5]
     )

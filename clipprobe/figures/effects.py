@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from clipprobe.figures.theme import ORANGE, SKY, label, theme
+from clipprobe.figures.theme import ORANGE, SKY, chart, label
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -22,10 +22,8 @@ def effect_beside_controls(
         controls: Name of a control -> effect of the same change there.
         axis: Title of the value axis, with its unit.
     """
-    import plotly.graph_objects as go
-
     ordered = sorted([(name, effect), *controls.items()], key=lambda one: one[1])
-    figure = go.Figure()
+    figure = chart(height=height)
     figure.add_bar(
         x=list(range(len(ordered))),
         y=[value for _, value in ordered],
@@ -36,7 +34,6 @@ def effect_beside_controls(
         customdata=[label(one) for one, _ in ordered],
         hovertemplate="%{customdata}<br>%{y:.4g}<extra></extra>",
     )
-    theme(figure, height=height)
     figure.add_hline(y=0, line={"width": 1, "color": "rgba(128, 128, 128, 0.8)"})
     place = [one for one, _ in ordered].index(name)
     figure.update_xaxes(

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from clipprobe.figures.theme import BLUE, ORANGE, PALETTE, RED, label, theme
+from clipprobe.figures.common import error_bars, number
+from clipprobe.figures.theme import BLUE, ORANGE, PALETTE, RED, chart, label
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -32,12 +33,10 @@ def score_histogram(
         what: What is counted, for example ``units``.
         random: Counts per bin at random weights, where there are any.
     """
-    import plotly.graph_objects as go
-
     counts = np.asarray(real, dtype=float)
     edges = np.linspace(0, 1, len(counts) + 1)
     middle = ((edges[:-1] + edges[1:]) / 2).tolist()
-    figure = go.Figure()
+    figure = chart(title=title, height=360)
     figure.add_bar(
         x=middle,
         y=counts.tolist(),
@@ -59,7 +58,6 @@ def score_histogram(
             line={"color": colour, "dash": dash, "shape": "hvh", "width": 2},
             hovertemplate="%{x:.2f}: %{y:,.1f}<extra>" + name + "</extra>",
         )
-    theme(figure, title=title, height=360)
     figure.update_layout(bargap=0)
     figure.update_xaxes(title_text="score: smallest AUROC over modalities", range=[0, 1])
     top = max(float(counts.max(initial=1)), 1.0)
@@ -81,34 +79,25 @@ def modality_dots(
         names: The rows, best first.
         aurocs: Modality -> ``(value, low, high)`` of each row; NaN leaves a gap.
     """
-    import plotly.graph_objects as go
-
     rows = [label(name) for name in names]
-    figure = go.Figure()
+    figure = chart(title=title, height=110 + 34 * max(len(rows), 1))
     n = len(aurocs)
-    for number, (modality, values) in enumerate(aurocs.items()):
-        table = np.array(values, dtype=float).reshape(-1, 3)
-        shift = (number - (n - 1) / 2) * 0.22
+    for i, (modality, values) in enumerate(aurocs.items()):
+        estimates = [dict(zip(("value", "low", "high"), one, strict=True)) for one in values]
+        shift = (i - (n - 1) / 2) * 0.22
         figure.add_scatter(
-            x=_known(table[:, 0]),
+            x=[number(one, "value") for one in estimates],
             y=[place + shift for place in range(len(rows))],
             name=label(modality),
             mode="markers",
             marker={
-                "color": PALETTE[number % len(PALETTE)],
-                "symbol": SYMBOLS[number % len(SYMBOLS)],
+                "color": PALETTE[i % len(PALETTE)],
+                "symbol": SYMBOLS[i % len(SYMBOLS)],
                 "size": 9,
             },
-            error_x={
-                "type": "data",
-                "array": np.nan_to_num(table[:, 2] - table[:, 0]).tolist(),
-                "arrayminus": np.nan_to_num(table[:, 0] - table[:, 1]).tolist(),
-                "thickness": 1.2,
-                "width": 3,
-            },
+            error_x=error_bars(estimates, thickness=1.2, width=3),
             hovertemplate="%{x:.3f}<extra>" + label(modality).replace("%", "&#37;") + "</extra>",
         )
-    theme(figure, title=title, height=110 + 34 * max(len(rows), 1))
     figure.add_vline(x=0.5, line={"color": RED, "dash": "dash"})
     figure.update_xaxes(title_text="AUROC against other concepts of the modality", range=[0, 1.02])
     figure.update_yaxes(
@@ -121,9 +110,7 @@ def ranked_scores(
     scores: npt.ArrayLike, random: npt.ArrayLike | None = None, *, title: str = ""
 ) -> go.Figure:
     """Confirmed scores of the units from the best down, beside those at random weights."""
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+    figure = chart(title=title, height=340)
     series = [("trained", np.asarray(scores, dtype=float), BLUE, "solid")]
     if random is not None:
         series.append(("random weights", np.asarray(random, dtype=float), ORANGE, "dot"))
@@ -140,11 +127,6 @@ def ranked_scores(
             line={"color": colour, "dash": dash, "width": 2},
             hovertemplate="unit %{x}: %{y:.3f}<extra>" + name + "</extra>",
         )
-    theme(figure, title=title, height=340)
     figure.update_xaxes(title_text="rank", type="log", dtick=1)
     figure.update_yaxes(title_text="confirmed score", range=[0, 1.02])
     return figure
-
-
-def _known(values: npt.NDArray[np.float64]) -> list[float | None]:
-    return [None if np.isnan(value) else float(value) for value in values]

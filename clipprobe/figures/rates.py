@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from clipprobe.figures.common import error_bars
-from clipprobe.figures.theme import PALETTE, label, theme
+from clipprobe.figures.common import error_bars, number
+from clipprobe.figures.theme import PALETTE, chart, label
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -25,15 +24,13 @@ def rate_chart(
         series: ``(name, groups, estimates)``; estimates have value, low, high, n (NaN allowed).
         axis: Title of the value axis, with what is counted.
     """
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
     groups = list(dict.fromkeys(g for _, names, _ in series for g in names))
+    figure = chart(title=title, height=150 + 26 * max(len(groups), 3))
     for i, (name, names, estimates) in enumerate(series):
         if not names:
             continue
         figure.add_scatter(
-            x=[None if math.isnan(e.value) else float(e.value) for e in estimates],
+            x=[number(e, "value") for e in estimates],
             y=[label(g) for g in names],
             error_x=error_bars(estimates, thickness=1.2, width=4),
             mode="markers",
@@ -46,7 +43,6 @@ def rate_chart(
             customdata=[[e.n] for e in estimates],
             hovertemplate="%{y}: %{x:.1%} n=%{customdata[0]}<extra></extra>",
         )
-    theme(figure, title=title, height=150 + 26 * max(len(groups), 3))
     figure.update_xaxes(title_text=label(axis), tickformat=".1~%", rangemode="tozero")
     figure.update_yaxes(
         type="category", categoryorder="array", categoryarray=[label(g) for g in groups][::-1]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.figures.common import error_bars
-from clipprobe.figures.theme import PALETTE, label, theme
+from clipprobe.figures.theme import PALETTE, chart, label
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -31,9 +31,7 @@ def ablation_chart(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
         rows: A curve of ``summary["curves"]``: ``k``, an estimate for each of :data:`LINES`, and
             ``random`` (None, or for each of them ``mean``, ``low``, ``high``).
     """
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+    figure = chart(height=460)
     for i, (name, title) in enumerate(LINES.items()):
         color = PALETTE[i % len(PALETTE)]
         estimates = [row[name] for row in rows]
@@ -64,7 +62,6 @@ def ablation_chart(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
                     color="rgba(120,120,120,0.35)",
                 ),
             )
-    theme(figure, height=460)
     figure.update_xaxes(title_text="heads taken out, in ranked order")
     figure.update_yaxes(title_text="share of images", range=[-0.35, 1.05])
     return figure
@@ -76,9 +73,7 @@ def place_chart(places: Sequence[Mapping[str, Any]]) -> go.Figure:
     Args:
         places: ``summary["places"]``: ``block``, ``place``, and the estimates ``to`` and ``from``.
     """
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+    figure = chart(height=400)
     for i, place in enumerate(dict.fromkeys(item["place"] for item in places)):
         for way, dash in (("to", "solid"), ("from", "dot")):
             items = [item for item in places if item["place"] == place]
@@ -89,7 +84,6 @@ def place_chart(places: Sequence[Mapping[str, Any]]) -> go.Figure:
                 mode="lines+markers",
                 line={"color": PALETTE[i % len(PALETTE)], "dash": dash},
             )
-    theme(figure, height=400)
     figure.update_xaxes(title_text="stream before block", dtick=1)
     figure.update_yaxes(title_text="share of the change of the margin")
     return figure

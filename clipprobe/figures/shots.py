@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.figures.common import error_bars
-from clipprobe.figures.theme import PALETTE, label, theme
+from clipprobe.figures.theme import PALETTE, chart, label
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -28,9 +28,7 @@ def shots_chart(
         curves: Method -> one estimate in its JSON form for each position.
         zero_shot: The estimate of zero-shot.
     """
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+    figure = chart(title=title, height=360)
     for i, (name, estimates) in enumerate(curves.items()):
         figure.add_scatter(
             x=list(positions),
@@ -42,7 +40,6 @@ def shots_chart(
             marker={"symbol": _SYMBOLS[i % len(_SYMBOLS)], "size": 8},
             hovertemplate="%{x:.3g} shots: %{y:.1%}<extra></extra>",
         )
-    theme(figure, title=title, height=360)
     figure.add_hline(y=zero_shot["value"], line_dash="dash", annotation_text="zero-shot")
     figure.add_hrect(y0=zero_shot["low"], y1=zero_shot["high"], opacity=0.12, line_width=0,
                      fillcolor="#808080")  # fmt: skip

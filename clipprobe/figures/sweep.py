@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.figures.common import error_bars, heatmap
-from clipprobe.figures.theme import PALETTE, label, theme
+from clipprobe.figures.theme import PALETTE, chart, label
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -32,9 +32,7 @@ def security_curve(points: Sequence[Mapping[str, Any]], factor: str, *, ordered:
         factor: Its name, for the axis.
         ordered: Whether levels are numbers: then they stand at their values, joined by lines.
     """
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+    figure = chart(height=440)
     names = [label(point["name"]) for point in points]
     for i, (measure, name) in enumerate(CURVES.items()):
         values = [point[measure] for point in points]
@@ -58,7 +56,6 @@ def security_curve(points: Sequence[Mapping[str, Any]], factor: str, *, ordered:
             customdata=[f"{names[j]}: {_reading(estimate)}" for j, estimate in enumerate(values)],
             hovertemplate="%{customdata}<extra></extra>",
         )
-    theme(figure, height=440)
     ticks = [float(p["level"]) for p in points] if ordered else list(range(len(points)))
     figure.update_xaxes(title_text=label(factor), tickvals=ticks, ticktext=names)
     figure.update_yaxes(title_text="share of images", range=[-0.35, 1.03])

@@ -31,11 +31,14 @@ def label(text: str) -> str:
     return html.escape(" ".join(str(text).split()), quote=False)
 
 
-def theme(figure: go.Figure, *, title: str = "", height: int = 380) -> go.Figure:
-    """Give ``figure`` the look of the project, in place; ``height`` in pixels.
+def chart(*, title: str = "", height: int = 380) -> go.Figure:
+    """An empty figure in the look of the project; ``height`` in pixels.
 
     ``title`` is escaped; axis titles are the caller's, through :func:`label`.
     """
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
     figure.update_layout(
         title={"text": label(title), "x": 0, "xanchor": "left"} if title else None,
         template="none",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.figures.common import error_bars
-from clipprobe.figures.theme import BLUE, PALETTE, label, theme
+from clipprobe.figures.theme import BLUE, PALETTE, chart, label
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -23,10 +23,8 @@ def removal_chart(rows: Sequence[Mapping[str, Any]], kind: str, what: str) -> go
         kind: What is taken out, in the singular.
         what: What is traced, in a word.
     """
-    import plotly.graph_objects as go
-
     sizes = [str(row["k"]) for row in rows]
-    figure = go.Figure()
+    figure = chart(height=360)
     random = [row["random"] for row in rows]
     _add_band(
         figure,
@@ -48,7 +46,7 @@ def removal_chart(rows: Sequence[Mapping[str, Any]], kind: str, what: str) -> go
     figure.add_hline(y=1, line={"color": "grey", "width": 1, "dash": "dot"})
     figure.update_xaxes(title=label(f"{kind}s taken out"), type="category")
     figure.update_yaxes(title=f"share of the {what} that is gone")
-    return theme(figure, height=360)
+    return figure
 
 
 def patch_chart(
@@ -70,9 +68,7 @@ def patch_chart(
         axis: What the score is.
         control: What the band is.
     """
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+    figure = chart(height=380)
     _add_band(figure, shares, *band, control)
     for i, (name, scores) in enumerate(curves.items()):
         colour = PALETTE[i % len(PALETTE)]
@@ -87,7 +83,6 @@ def patch_chart(
             + label(name).replace("%", "&#37;")
             + "</extra>",
         )
-    theme(figure, height=380)
     figure.update_layout(legend={"y": 1.02, "yanchor": "bottom"})
     figure.update_xaxes(title_text=label(what), tickformat=".0%")
     figure.update_yaxes(title_text=label(axis))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clipprobe.figures.theme import PALETTE, label, theme
+from clipprobe.figures.theme import PALETTE, chart, label
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -49,14 +49,12 @@ def training_chart(
     Returns:
         The figure; ``None`` where no name fits.
     """
-    import plotly.graph_objects as go
-
     names = list(dict.fromkeys(name for entry in log for name in entry))
     names = [name for name in names if re.fullmatch(pattern, name)]
     if not names:
         return None
     stretch = -(-len(log) // N_POINTS)
-    figure = go.Figure()
+    figure = chart(height=360)
     for number, name in enumerate(names):
         x, y = [], []
         for start in range(0, len(log), stretch):
@@ -71,7 +69,6 @@ def training_chart(
             name=label(name.removesuffix("_accuracy").replace("_", " ")),
             line={"color": PALETTE[number % len(PALETTE)], "width": 1.8},
         )
-    theme(figure, height=360)
     figure.update_layout(showlegend=len(names) > 1)
     figure.update_xaxes(title_text="step")
     figure.update_yaxes(title_text=label(axis))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clipprobe.figures.common import error_bars, heatmap, interval_bars
-from clipprobe.figures.theme import BLUE, PALETTE, label, theme
+from clipprobe.figures.theme import BLUE, PALETTE, chart, label
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -59,11 +59,9 @@ def effect_chart(effects: Mapping[str, Mapping[str, Any]]) -> go.Figure:
     Args:
         effects: ``summary["effects"]``; those without a value are left out.
     """
-    import plotly.graph_objects as go
-
     rows = [(name, item["estimate"]) for name, item in effects.items()]
     rows = [(name, e) for name, e in rows if e["value"] is not None][::-1]
-    figure = go.Figure()
+    figure = chart(height=90 + 36 * max(1, len(rows)))
     figure.add_scatter(
         x=[e["value"] for _, e in rows],
         y=[label(name.replace("_", " ")) for name, _ in rows],
@@ -72,7 +70,6 @@ def effect_chart(effects: Mapping[str, Mapping[str, Any]]) -> go.Figure:
         error_x=error_bars([e for _, e in rows], thickness=2, width=6),
         hovertemplate="%{y}: %{x:.3f}<extra></extra>",
     )
-    theme(figure, height=90 + 36 * max(1, len(rows)))
     figure.add_vline(x=0, line={"color": "#888", "dash": "dash"})
     figure.update_xaxes(title_text="difference in share of images", range=[-1.08, 1.08])
     figure.update_yaxes(automargin=True)
@@ -126,9 +123,7 @@ def budget_chart(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> go.Figure
     Args:
         curves: Arm -> points with ``queries`` and ``visibility`` (None before the first flip).
     """
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+    figure = chart(height=320)
     for i, (name, points) in enumerate(curves.items()):
         figure.add_scatter(
             x=[point["queries"] for point in points],
@@ -142,7 +137,6 @@ def budget_chart(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> go.Figure
             },
             hovertemplate="%{x} queries: %{y:.4f}<extra>" + label(name) + "</extra>",
         )
-    theme(figure, height=320)
     figure.update_xaxes(title_text="queries", type="log")
     figure.update_yaxes(title_text="ink times opacity of the best flip", rangemode="tozero")
     return figure

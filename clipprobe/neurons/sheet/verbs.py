@@ -103,25 +103,22 @@ def search(settings: UnitSearch, terminal: Terminal) -> None:
     atlas = Atlas.load(settings.atlas)
     if settings.find is not None:
         rows = _matches(atlas, settings)
-        result(rows, as_json=terminal.as_json, text=lambda: rows_text(rows))
-        if not rows:
-            say("No unit of this atlas is like that.")
-        return
-    if settings.kind is not None:
-        one_property = property_of(settings.kind)
-        meaning = one_property.meaning.format(n=f"{atlas.images.n_used:,}", inputs=atlas.inputs)
-        say(f"{one_property.name}: {meaning}.")
-    rows = find_units(
-        atlas,
-        gather(atlas, list(settings.runs)),
-        word=settings.word,
-        concept=settings.concept,
-        kind=settings.kind,
-        label=settings.label,
-        where=settings.where,
-        site=settings.sites or "*",
-        limit=settings.limit,
-    )
+    else:
+        if settings.kind is not None:
+            one_property = property_of(settings.kind)
+            meaning = one_property.meaning.format(n=f"{atlas.images.n_used:,}", inputs=atlas.inputs)
+            say(f"{one_property.name}: {meaning}.")
+        rows = find_units(
+            atlas,
+            gather(atlas, list(settings.runs)),
+            word=settings.word,
+            concept=settings.concept,
+            kind=settings.kind,
+            label=settings.label,
+            where=settings.where,
+            site=settings.sites or "*",
+            limit=settings.limit,
+        )
     result(rows, as_json=terminal.as_json, text=lambda: rows_text(rows))
     if not rows:
         say("No unit of this atlas is like that.")
