@@ -13,10 +13,10 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from clipprobe.arrays import missing
 from clipprobe.figures.svg import ticks
 from clipprobe.report.cells import breakable, plain_number
-from clipprobe.report.numbers import estimate_parts
-from clipprobe.report.words import need
+from clipprobe.report.words import need, parts_of, value_of
 
 _STEP, _PAD = 17, 11
 """Pixels of a series within a row, and above and below it."""
@@ -103,14 +103,12 @@ def tracks(block: Intervals) -> dict[str, Any]:
 def _marks(estimate: Any, number: int, low: float, high: float) -> str:
     if estimate is None:
         return ""
-    parts = estimate_parts(estimate)
-    assert parts is not None, estimate
-    value, under, over, _, _ = parts
-    if value is None or math.isnan(value):
+    value, under, over, _, _ = parts_of(estimate)
+    if missing(value):
         return ""
     y = _PAD / 2 + _STEP * (number + 0.5)
     line = ""
-    if under is not None and over is not None and not (math.isnan(under) or math.isnan(over)):
+    if not (missing(under) or missing(over)):
         ends = [_percent_of(min(max(end, low), high), low, high) for end in (under, over)]
         line = (
             f'<line class="s{number}" x1="{ends[0]:.2f}%" x2="{ends[1]:.2f}%" '
@@ -126,16 +124,14 @@ def _mark(number: int) -> str:
 
 def _as_text(estimate: Any, percent: bool) -> dict[str, str]:
     """The number, its interval and n, and why there is none."""
-    parts = estimate_parts(estimate)
-    assert parts is not None, estimate
-    value, low, high, n, reason = parts
-    if value is None or math.isnan(value):
+    value, low, high, n, reason = parts_of(estimate)
+    if missing(value):
         return {"value": "undefined", "interval": f"n={n:,}", "reason": reason}
 
     def text(number: float) -> str:
         return f"{100 * number:.0f}".replace("-", "−") if percent else plain_number(number)
 
-    known = low is not None and high is not None and not (math.isnan(low) or math.isnan(high))
+    known = not (missing(low) or missing(high))
     interval = f"[{text(low)}, {text(high)}] n={n:,}" if known else f"n={n:,}"
     return {
         "value": text(value) + (" %" if percent else ""),
@@ -151,8 +147,8 @@ def _span(block: Intervals) -> tuple[float, float]:
         numbers.append(block.mark[1])
     for _, _, estimates in block.rows:
         for one in estimates:
-            parts = None if one is None else estimate_parts(one)
-            numbers += [] if parts is None else [end for end in parts[:3] if end is not None]
+            ends = () if one is None else parts_of(one)[:3]
+            numbers += [end for end in ends if end is not None]
     finite = [float(end) for end in numbers if math.isfinite(end)]
     low, high = min(finite, default=0.0), max(finite, default=1.0)
     if low == high:
@@ -163,14 +159,8 @@ def _span(block: Intervals) -> tuple[float, float]:
 
 def _within(block: Intervals) -> bool:
     """Whether every share lies between 0 and 1, so that the whole axis is worth showing."""
-    parts = [
-        estimate_parts(one)
-        for _, _, estimates in block.rows
-        for one in estimates
-        if one is not None
-    ]
-    values = [one[0] for one in parts if one is not None and one[0] is not None]
-    known = [float(value) for value in values if not math.isnan(value)]
+    estimates = [one for *_, row in block.rows for one in row if one is not None]
+    known = [value for one in estimates if not math.isnan(value := value_of(one))]
     return all(0 <= value <= 1 for value in known) and max(known, default=1.0) > 0.3
 
 

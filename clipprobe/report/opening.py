@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from clipprobe.arrays import missing
 from clipprobe.report.intervals import Intervals
-from clipprobe.report.numbers import estimate_parts
 from clipprobe.report.page import Lead
-from clipprobe.report.words import amount, is_defined, reason_of, side_of, value_of
+from clipprobe.report.words import amount, is_defined, parts_of, reason_of, side_of, value_of
 
 MOST_ROWS = 8
 """Rows of the figure of an opening: it must fit above the fold."""
@@ -111,13 +111,9 @@ def _of(about: str, n: int) -> str:
 
 
 def _width(estimate: Any) -> float:
-    parts = estimate_parts(estimate)
-    assert parts is not None
-    low, high = parts[1], parts[2]
+    _, low, high, _, _ = parts_of(estimate)
     return float(high - low) if low is not None and high is not None and low <= high else 0.0
 
 
 def _is_share(estimate: Any) -> bool:
-    parts = estimate_parts(estimate)
-    assert parts is not None
-    return all(end is None or end != end or 0 <= end <= 1 for end in parts[:3])
+    return all(missing(end) or 0 <= end <= 1 for end in parts_of(estimate)[:3])

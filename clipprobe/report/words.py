@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from clipprobe.arrays import missing
 from clipprobe.errors import ConfigError
 from clipprobe.report.numbers import estimate_parts
 
@@ -23,7 +24,7 @@ def need(text: str, what: str, part: str) -> None:
 
 def value_of(estimate: Any) -> float:
     """The value; NaN where it is undefined."""
-    value = _parts(estimate)[0]
+    value = parts_of(estimate)[0]
     return math.nan if value is None else float(value)
 
 
@@ -34,16 +35,16 @@ def is_defined(estimate: Any) -> bool:
 
 def side_of(estimate: Any, at: float = 0.0) -> int:
     """1 where the whole interval lies above ``at``, -1 where it lies below, else 0."""
-    value, low, high, _, _ = _parts(estimate)
-    if any(end is None or math.isnan(end) for end in (value, low, high)):
+    value, low, high, _, _ = parts_of(estimate)
+    if any(map(missing, (value, low, high))):
         return 0
     return int(low > at) - int(high < at)
 
 
 def counted(estimate: Any) -> str:
     """A share as a count, ``115 of 224``; where it is not one, the percentage."""
-    value, _, _, n, _ = _parts(estimate)
-    whole = None if value is None or math.isnan(value) else count_of(value, n)
+    value, _, _, n, _ = parts_of(estimate)
+    whole = None if missing(value) else count_of(value, n)
     return percent(estimate) if whole is None else f"{whole:,} of {n:,}"
 
 
@@ -56,8 +57,10 @@ def count_of(value: float, n: int) -> int | None:
 
 def percent(estimate: Any) -> str:
     """``51 %``, without the interval."""
-    value = value_of(estimate)
-    return "undefined" if math.isnan(value) else _of_hundred(value)
+    scaled = 100 * value_of(estimate)
+    if math.isnan(scaled):
+        return "undefined"
+    return f"{scaled:.{_places(scaled)}f} %".replace("-", "−")
 
 
 def share(estimate: Any) -> str:
@@ -84,14 +87,14 @@ def chance_of(p: float | None) -> str:
 
 def reason_of(estimate: Any) -> str:
     """Why there is no value, or no interval."""
-    return _parts(estimate)[4] or "no reason was recorded"
+    return parts_of(estimate)[4] or "no reason was recorded"
 
 
 def _as_text(
     estimate: Any, *, scale: int, places: int | None, unit: str, signed: bool = False
 ) -> str:
-    value, low, high, n, reason = _parts(estimate)
-    if value is None or math.isnan(value):
+    value, low, high, n, reason = parts_of(estimate)
+    if missing(value):
         return f"undefined, n = {n:,}" + (f" ({reason})" if reason else "")
 
     def text(number: float) -> str:
@@ -103,14 +106,9 @@ def _as_text(
         return written.replace("-", "−")
 
     ends = "no interval"
-    if low is not None and high is not None and not (math.isnan(low) or math.isnan(high)):
+    if not (missing(low) or missing(high)):
         ends = f"[{text(low)}, {text(high)}]"
     return f"{text(value)}{unit} {ends}, n = {n:,}"
-
-
-def _of_hundred(value: float) -> str:
-    scaled = 100 * value
-    return f"{scaled:.{_places(scaled)}f} %".replace("-", "−")
 
 
 def _places(scaled: float) -> int:
@@ -119,7 +117,8 @@ def _places(scaled: float) -> int:
     return 1 if 0 < near < 0.95 else 0
 
 
-def _parts(estimate: Any) -> tuple[Any, Any, Any, int, str]:
+def parts_of(estimate: Any) -> tuple[Any, Any, Any, int, str]:
+    """Value, both ends, n and reason of what is an estimate."""
     parts = estimate_parts(estimate)
     if parts is None:
         raise ConfigError(f"{estimate!r} is not an estimate: give value, low, high and n.")

@@ -65,17 +65,12 @@ def sentence(record: Any, error: ValidationError, sources: Mapping[str, str]) ->
     if kind == "literal_error":
         return f"{subject} is unknown: {nearest(str(first['input']), setting.known())}"
     if kind in _OUT_OF_RANGE:
-        return f"{subject} is out of range: give {_finite(setting)}."
+        return f"{subject} is out of range: give {setting.noun}."
     if kind in _NOT_SEVERAL or (kind in _WRONG_TYPE and setting.many and len(first["loc"]) < 2):
         return f"{subject} is not {'a list' if setting.many else setting.noun}."
     if kind in _WRONG_TYPE:
         return f"{subject} is not {setting.noun}."
     return f"{subject} cannot be used: {first['msg']}."
-
-
-def _finite(setting: Setting) -> str:
-    noun = "a finite number" if setting.type is float else "a whole number"
-    return noun + (f" ({setting.limits})" if setting.limits else "")
 
 
 def who(setting: Setting, value: Any, sources: Mapping[str, str], *, bare: bool = False) -> str:

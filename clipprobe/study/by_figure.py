@@ -92,7 +92,7 @@ def _rows(a: RunView, b: RunView, paired: Paired, seed: int) -> list[dict[str, A
     for item in b.summary["headline"]:
         name = item["name"]
         if name in first and name not in names:
-            before, after = _estimate(first[name]), _estimate(item["estimate"])
+            before, after = map(Estimate.from_json, (first[name], item["estimate"]))
             change = difference_of_estimates(after, before, n=min(before.n, after.n))
             rows.append({"name": name, "n": change.n, "p": None, "difference": change.to_json()})
     if not rows:
@@ -109,10 +109,6 @@ def comparison_text(summary: Mapping[str, Any]) -> str:
         for row in summary["differences"]
     ]
     return "\n".join(lines)
-
-
-def _estimate(data: Mapping[str, Any]) -> Estimate:
-    return Estimate.from_json(data)
 
 
 def _page(a: RunView, b: RunView, summary: Mapping[str, Any]) -> Page:
