@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clipprobe.figures.common import histogram
-from clipprobe.figures.theme import BLUE, GREEN, PINK, RED, chart, label
+from clipprobe.figures.theme import BLUE, GREEN, PINK, RED, chart, hover, label
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -106,9 +106,7 @@ def shares_by_site(
             y=list(values),
             name=label(name),
             marker={"pattern": {"shape": ("", "/", ".", "x")[number % 4]}},
-            hovertemplate="%{x}<br>%{y:.1%}<extra>"
-            + label(name).replace("%", "&#37;")
-            + "</extra>",
+            hovertemplate=hover("%{x}<br>%{y:.1%}", name),
         )
     figure.update_layout(barmode="group")
     figure.update_xaxes(type="category")

@@ -14,12 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from clipprobe.errors import ConfigError
-from clipprobe.figures.theme import BLUE, PALETTE, RED, chart, label
+from clipprobe.figures.theme import BLUE, PALETTE, RED, chart, hover, label
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
-
-__all__ = ["PALETTE", "error_bars", "heatmap", "histogram", "interval_bars", "label"]
 
 
 def interval_bars(
@@ -58,9 +56,7 @@ def interval_bars(
             y=[value for value, *_ in parts],
             error_y=error_bars(estimates, thickness=1.5, width=5),
             customdata=[_reading(*part) for part in parts],
-            hovertemplate="%{x}<br>%{customdata}<extra>"
-            + label(name).replace("%", "&#37;")
-            + "</extra>",
+            hovertemplate=hover("%{x}<br>%{customdata}", name),
             marker={
                 "color": PALETTE[i % len(PALETTE)],
                 "pattern": {"shape": ("", "/", ".", "x", "-", "\\", "+")[i % 7]},

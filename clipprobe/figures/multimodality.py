@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clipprobe.figures.common import error_bars, number
-from clipprobe.figures.theme import BLUE, ORANGE, PALETTE, RED, chart, label
+from clipprobe.figures.theme import BLUE, ORANGE, PALETTE, RED, chart, hover, label
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -96,7 +96,7 @@ def modality_dots(
                 "size": 9,
             },
             error_x=error_bars(estimates, thickness=1.2, width=3),
-            hovertemplate="%{x:.3f}<extra>" + label(modality).replace("%", "&#37;") + "</extra>",
+            hovertemplate=hover("%{x:.3f}", modality),
         )
     figure.add_vline(x=0.5, line={"color": RED, "dash": "dash"})
     figure.update_xaxes(title_text="AUROC against other concepts of the modality", range=[0, 1.02])

@@ -31,6 +31,11 @@ def label(text: str) -> str:
     return html.escape(" ".join(str(text).split()), quote=False)
 
 
+def hover(template: str, name: str) -> str:
+    """What is shown of a point that is pointed at, with the name of its series beside it."""
+    return f"{template}<extra>{label(name).replace('%', '&#37;')}</extra>"
+
+
 def chart(*, title: str = "", height: int = 380) -> go.Figure:
     """An empty figure in the look of the project; ``height`` in pixels.
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.figures.common import error_bars
-from clipprobe.figures.theme import BLUE, PALETTE, chart, label
+from clipprobe.figures.theme import BLUE, PALETTE, chart, hover, label
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -79,9 +79,7 @@ def patch_chart(
             name=label(name),
             line={"color": colour, "dash": _DASHES[i // len(PALETTE) % len(_DASHES)]},
             marker={"color": colour, "size": 6},
-            hovertemplate="%{x:.0%}: %{y:.3f}<extra>"
-            + label(name).replace("%", "&#37;")
-            + "</extra>",
+            hovertemplate=hover("%{x:.0%}: %{y:.3f}", name),
         )
     figure.update_layout(legend={"y": 1.02, "yanchor": "bottom"})
     figure.update_xaxes(title_text=label(what), tickformat=".0%")

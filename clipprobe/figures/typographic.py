@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clipprobe.figures.common import error_bars, heatmap, interval_bars
-from clipprobe.figures.theme import BLUE, PALETTE, chart, label
+from clipprobe.figures.theme import BLUE, PALETTE, chart, hover, label
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -135,7 +135,7 @@ def budget_chart(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> go.Figure
                 "color": PALETTE[i % len(PALETTE)],
                 "dash": ("solid", "dot")[i % 2],
             },
-            hovertemplate="%{x} queries: %{y:.4f}<extra>" + label(name) + "</extra>",
+            hovertemplate=hover("%{x} queries: %{y:.4f}", name),
         )
     figure.update_xaxes(title_text="queries", type="log")
     figure.update_yaxes(title_text="ink times opacity of the best flip", rangemode="tozero")

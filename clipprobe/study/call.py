@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from clipprobe.runs import RunView
     from clipprobe.study.plan import Study
 
-__all__ = ["CALL", "OPENERS", "call_of", "read_call", "settings_from"]
-
 FORMAT = "clipprobe-call"
 _PATH, _OPEN, _ITEMS = "$path", "$open", "$items"
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from clipprobe.errors import ClipprobeError, ConfigError, DataError, RunFolderError
 from clipprobe.runs import Run, jsonio, load_run
 from clipprobe.runs.differences import differing
-from clipprobe.study.call import CALL, call_of
+from clipprobe.runs.view import CALL
+from clipprobe.study.call import call_of
 from clipprobe.study.command import is_finished, marked_call
 from clipprobe.study.plan import Outcome, Plan, RunSettings, Study, StudyResult
 from clipprobe.study.rehearsal import Rehearsed, is_rehearsed, rehearsal_of

@@ -9,7 +9,8 @@ import pytest
 from report.pages import SURE, UNDEFINED
 
 from clipprobe.errors import ConfigError
-from clipprobe.figures.common import heatmap, histogram, interval_bars, label
+from clipprobe.figures.common import heatmap, histogram, interval_bars
+from clipprobe.figures.theme import label
 
 
 def test_bars_carry_their_intervals() -> None:

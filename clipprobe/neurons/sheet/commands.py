@@ -103,7 +103,7 @@ def _place(atlas: Atlas, typed: Typed) -> object:
 def source(atlas: Atlas, typed: Typed = as_is) -> object:
     """Where the images or texts are, as the call of the atlas says; else the name of the data."""
     from clipprobe.runs import load_run
-    from clipprobe.study.call import CALL
+    from clipprobe.runs.view import CALL
 
     name: str = atlas.config["data"]["name"]
     if atlas.path is None or not (run := load_run(atlas.path)).has(CALL):
@@ -125,7 +125,7 @@ def _model(atlas: Atlas) -> list[tuple[str, object]]:
 def _edits(atlas: Atlas) -> list[tuple[str, object]]:
     """The files of the edits that the atlas was made under, directions among them."""
     from clipprobe.runs import load_run
-    from clipprobe.study.call import CALL
+    from clipprobe.runs.view import CALL
 
     edits = atlas.config["model"].get("edits")
     if not edits:

@@ -14,6 +14,7 @@ from clipprobe.errors import ClipprobeError, ConfigError, RunFolderError, Thresh
 from clipprobe.report import Page, Paragraph, Section, Table, Warning
 from clipprobe.report.numbers import format_cell
 from clipprobe.report.opening import compared
+from clipprobe.report.words import parts_of
 from clipprobe.runs import Run, RunView, jsonio, load_run
 from clipprobe.settings.shared import TwoRuns
 from clipprobe.study.comparison import compare_runs
@@ -107,13 +108,10 @@ def suite_text(summary: Mapping[str, Any]) -> str:
 
 def is_worse(change: Change) -> bool:
     """Whether the whole interval of the difference lies on the bad side."""
-    end = "high" if change.better == "higher" else "low"
-    bound = {"Infinity": float("inf"), "-Infinity": float("-inf")}.get(
-        change.difference[end], change.difference[end]
-    )
-    if bound is None:
-        return False
-    return bool(bound < 0 if change.better == "higher" else bound > 0)
+    _, low, high, _, _ = parts_of(change.difference)
+    if change.better == "higher":
+        return high is not None and high < 0
+    return low is not None and low > 0
 
 
 def _compared(name: str, a: RunView, b: RunView, seed: int) -> dict[str, Any]:
