@@ -17,7 +17,7 @@ ONCE = {
     r"^def read_lines\b|^def read_list\b": ("clipprobe/lines.py",),
     r"is not UTF-8 text: save": ("clipprobe/lines.py",),
     r"NAME=NUMBER: give": ("clipprobe/thresholds.py",),
-    r"\"arrayminus\"": ("clipprobe/figures/common.py", "clipprobe/figures/multimodality.py"),
+    r"\"arrayminus\"": ("clipprobe/figures/common.py",),
     r"^def _?gap\(upper|^def _gap\(upper": ("clipprobe/figures/common.py",),
     r"class Batches\(": ("clipprobe/settings/shared.py",),
     r"\"pillow\": PIL\.__version__": ("clipprobe/stimuli/scenes.py",),
