@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from clipprobe.edits.derived import DerivedPoint as DerivedPoint
     from clipprobe.edits.derived import direction as direction
     from clipprobe.edits.edit import Edit as Edit
+    from clipprobe.edits.edit import load as load
     from clipprobe.edits.edit import load_edit as load_edit
+    from clipprobe.edits.edit import open_edited as open_edited
     from clipprobe.edits.interventions import Interventions as Interventions
-    from clipprobe.edits.opening import load as load
-    from clipprobe.edits.opening import open_edited as open_edited
     from clipprobe.edits.part import PARTS as PARTS
     from clipprobe.edits.part import Part as Part
     from clipprobe.edits.pixels import Mask as Mask
@@ -44,9 +44,9 @@ _PUBLIC = {
     "Views": "clipprobe.edits.pixels",
     "WeightDifference": "clipprobe.edits.weights",
     "direction": "clipprobe.edits.derived",
-    "load": "clipprobe.edits.opening",
+    "load": "clipprobe.edits.edit",
     "load_edit": "clipprobe.edits.edit",
-    "open_edited": "clipprobe.edits.opening",
+    "open_edited": "clipprobe.edits.edit",
 }
 
 __all__ = sorted(_PUBLIC)

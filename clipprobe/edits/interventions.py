@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -171,18 +171,14 @@ def _fields(how: How) -> tuple[dict[str, Any], npt.NDArray[Any] | None]:
 
 
 def _how(row: Mapping[str, Any], values: npt.NDArray[Any] | None) -> How:
-    kinds: dict[str, How] = {"zero": Zero()}
     if row["do"] in ("steer", "mean", "patch") and values is None:
         raise ConfigError(f"The values of the change at {row['address']} are absent.")
-    match row["do"]:
-        case "set":
-            kinds["set"] = float(row["value"])
-        case "scale":
-            kinds["scale"] = Scale(float(row["factor"]))
-        case "steer":
-            kinds["steer"] = Steer(values, float(row["strength"]))
-        case "mean":
-            kinds["mean"] = Mean(values)
-        case "patch":
-            kinds["patch"] = Patch(values, row["rows"])
-    return kinds[row["do"]]
+    kinds: dict[str, Callable[[], How]] = {
+        "zero": Zero,
+        "set": lambda: float(row["value"]),
+        "scale": lambda: Scale(float(row["factor"])),
+        "steer": lambda: Steer(values, float(row["strength"])),
+        "mean": lambda: Mean(values),
+        "patch": lambda: Patch(values, row["rows"]),
+    }
+    return kinds[row["do"]]()
