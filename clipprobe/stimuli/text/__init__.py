@@ -5,7 +5,6 @@ order and from any thread. :func:`draw_text` does the usual job; :func:`label` a
 are its two halves, for callers that place one word many times.
 """
 
-from clipprobe.stimuli.text.distort import distorted
 from clipprobe.stimuli.text.draw import Color, Drawn, draw_text, rgb, shifted, stamp
 from clipprobe.stimuli.text.fonts import (
     DEFAULT_FONT,
@@ -18,7 +17,7 @@ from clipprobe.stimuli.text.fonts import (
 )
 from clipprobe.stimuli.text.labels import MIN_SIZE_PX, Fit, label
 from clipprobe.stimuli.text.render import Box, Label
-from clipprobe.stimuli.text.warp import growth, warped
+from clipprobe.stimuli.text.warp import distorted, growth, warped
 
 __all__ = [
     "DEFAULT_FONT",
