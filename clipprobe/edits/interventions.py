@@ -72,11 +72,9 @@ class Interventions:
         """Each change as JSON; its values, if any, under its number."""
         rows, arrays = [], {}
         for number, (at, how) in enumerate(self.changes):
-            row: dict[str, Any] = {"address": at.address}
-            row |= {} if at.tokens is None else {"tokens": _plain(at.tokens)}
-            row |= {} if at.units is None else {"units": list(at.units)}
+            where = {"address": at.address, "tokens": at.tokens, "units": at.units}
             fields, values = _fields(how)
-            rows.append(row | fields)
+            rows.append({key: value for key, value in where.items() if value is not None} | fields)
             if values is not None:
                 arrays[f"{number}"] = values
         return {"changes": rows}, arrays
@@ -150,10 +148,6 @@ def _array(values: Any, at: At) -> npt.NDArray[Any]:
     return array
 
 
-def _plain(tokens: Any) -> Any:
-    return tokens if isinstance(tokens, str) else list(tokens)
-
-
 def _fields(how: How) -> tuple[dict[str, Any], npt.NDArray[Any] | None]:
     if isinstance(how, Zero):
         return {"do": "zero"}, None
@@ -166,8 +160,7 @@ def _fields(how: How) -> tuple[dict[str, Any], npt.NDArray[Any] | None]:
     if isinstance(how, Mean):
         return {"do": "mean"}, how.values
     assert isinstance(how, Patch)
-    rows = how.rows
-    return {"do": "patch", "rows": list(rows) if isinstance(rows, tuple) else rows}, how.values
+    return {"do": "patch", "rows": how.rows}, how.values
 
 
 def _how(row: Mapping[str, Any], values: npt.NDArray[Any] | None) -> How:

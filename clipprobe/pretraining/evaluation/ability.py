@@ -46,8 +46,7 @@ class Ability:
     """What was measured, on what, and what chance would give."""
     estimate: Estimate
     about: str = "sight"
-    """Part of the card it stands in: ``sight``, ``reading``, ``scenes``,
-    ``other_hand``, ``unseen``, ``profiles``, ``neurons``, ``planted`` or ``pairs``."""
+    """Part of the card that it stands in, of :data:`PARTS`."""
     p: float | None = None
     """Two-sided, of no effect; ``None`` where nothing was tested."""
     q: float | None = None

@@ -147,7 +147,6 @@ def _named(
             name=f"{measure}_{name}",
             meaning=meaning.format(name=name),
             estimate=estimate,
-            about="planted",
             p=float(p),
             q=float(q),
             planted=float(planted_value),
@@ -170,7 +169,6 @@ def _agreement(effects: npt.NDArray[np.float64]) -> Ability:
         name="planted_rank_correlation",
         meaning="rank correlation over occupations of the association found with the rate planted",
         estimate=cluster_bootstrap(index, correlation, seed=SEED),
-        about="planted",
     )
 
 
@@ -187,13 +185,11 @@ def _counts(measure: str, abilities: list[Ability]) -> list[Ability]:
             name=f"{measure}_skewed_found",
             meaning=f"skewed occupations that {measure} finds with the right sign ({family})",
             estimate=wilson(int(hits[~balanced].sum()), int((~balanced).sum())),
-            about="planted",
         ),
         Ability(
             name=f"{measure}_balanced_flagged",
             meaning=f"balanced occupations that {measure} flags ({family}); none should be",
             estimate=wilson(int(flagged[balanced].sum()), int(balanced.sum())),
-            about="planted",
         ),
     ]
 
@@ -222,7 +218,6 @@ def _settings(clip: Clip, people: People) -> list[Ability]:
                 meaning=f"logit of '{first}' less '{second}', drawings of the two lighter skin "
                 "tones minus the two darker",
                 estimate=effect,
-                about="planted",
                 p=p,
                 planted=log_odds,
             )

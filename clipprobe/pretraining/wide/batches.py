@@ -61,14 +61,12 @@ def draw_wide(spec: ImageSpec, mix: WideMix, step: int, n_patches: int) -> Batch
     shots = list(draw_shots(spec, mix, step))
     rng = np.random.default_rng([spec.seed, step, 6])
     more: list[tuple[int | None, str]] = []
-    colours: dict[int, str] = {}  # of the captions that speak of an ink alone
+    colours: list[str | None] = []  # of those captions that speak of an ink alone
     for i, shot in enumerate(shots):
-        called = shot.wording
-        own = [(i, text) for text in called.captions[1:]]
-        for entry in (*own, *((None, text) for text in called.near_misses)):
-            if entry[1] in called.inks:
-                colours[len(shots) + len(more)] = called.inks[entry[1]]
-            more.append(entry)
+        entries: list[tuple[int | None, str]] = [(i, one) for one in shot.wording.captions[1:]]
+        entries += [(None, one) for one in shot.wording.near_misses]
+        more += entries
+        colours += [shot.wording.inks.get(text) for _, text in entries]
     grid = spec.size_px // spec.patch_px
     weight = rng.random((len(shots), grid, grid))
     for i, shot in enumerate(shots):
@@ -87,10 +85,10 @@ def draw_wide(spec: ImageSpec, mix: WideMix, step: int, n_patches: int) -> Batch
         kinds=[shot.kind for shot in shots],
         more=more,
         also=[
-            (image, text)
-            for text, colour in colours.items()
+            (image, len(shots) + n)
+            for n, ((owner, _), colour) in enumerate(zip(more, colours, strict=True))
             for image, shot in enumerate(shots)
-            if shot.wording.ink == colour and more[text - len(shots)][0] != image
+            if shot.wording.ink == colour and owner != image
         ],
     )
 
