@@ -98,17 +98,21 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
 
 
 @pytest.fixture(scope="session")
-def load_tiny(checkpoint: Callable[[str], Path]) -> Callable[..., Any]:
+def tiny_models() -> dict[Any, Any]:
+    """Those that :func:`load_tiny` has loaded, by family and options."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def load_tiny(checkpoint: Callable[[str], Path], tiny_models: dict[Any, Any]) -> Callable[..., Any]:
     """A family's tiny model, loaded once for each way of loading it."""
     import clipprobe
 
-    loaded: dict[Any, Any] = {}
-
     def load(family: str = "clip", **options: Any) -> Any:
         key = (family, tuple(sorted(options.items())))
-        if key not in loaded:
-            loaded[key] = clipprobe.load(checkpoint(family), **options)
-        return loaded[key]
+        if key not in tiny_models:
+            tiny_models[key] = clipprobe.load(checkpoint(family), **options)
+        return tiny_models[key]
 
     return load
 

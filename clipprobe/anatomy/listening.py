@@ -39,15 +39,12 @@ class Listener(Protocol):
 
     def wants(self, name: str) -> bool:
         """Whether the hook point called ``name`` was asked for."""
-        ...
 
     def edit(self, name: str, value: Tensor) -> Tensor:
         """Change the value; the same object comes back where nothing is to change."""
-        ...
 
     def observe(self, name: str, value: Tensor) -> Tensor:
         """Record the value; returns the tensor that the forward pass continues with."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

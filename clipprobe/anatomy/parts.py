@@ -122,6 +122,10 @@ class Anatomy:
     text: Tower
     derived: tuple[Derived, ...] = ()
 
+    def tower(self, name: str) -> Tower:
+        """``vision`` or ``text``."""
+        return self.vision if name == "vision" else self.text
+
 
 def find_stack(root: nn.Module, parts: Sequence[str]) -> list[nn.Module]:
     """The children of the first module list in which every child has all the given attributes.

@@ -18,7 +18,7 @@ from typing import Any
 
 from clipprobe.data.parquet import class_names, holds_bytes, opened, plain_columns, with_names
 from clipprobe.data.records import ImageRecord
-from clipprobe.data.tables import LABEL, cell_text, inside
+from clipprobe.data.tables import inside, record_of
 from clipprobe.errors import DataError, UnreadableImageError
 from clipprobe.lines import MAX_TEXT_BYTES
 
@@ -122,12 +122,8 @@ def parquet_images(file: Path) -> list[ImageRecord] | None:
         if column is None:
             return None
         plain = [name for name in plain_columns(table.schema_arrow) if name != column]
-        records = []
-        for number, (row, cell) in enumerate(_cells(file, table, plain, column)):
-            cells = {name: text for name in plain if (text := cell_text(row[name])) is not None}
-            label = cells.pop(LABEL, None)
-            records.append(ImageRecord(f"row-{number:07d}", cell, label=label, attributes=cells))
-        return records
+        rows = enumerate(_cells(file, table, plain, column))
+        return [record_of(f"row-{number:07d}", cell, row) for number, (row, cell) in rows]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from clipprobe.data.decode import read_source
-from clipprobe.data.records import Dataset, ImageRecord, make_dataset
-from clipprobe.data.tables import LABEL, cell_text
+from clipprobe.data.records import Dataset, make_dataset
+from clipprobe.data.tables import record_of
 from clipprobe.errors import DataError, MissingExtraError, UnreadableImageError
 
 _ID = re.compile(
@@ -119,20 +119,10 @@ def _dataset(name: str, loaded: Any) -> Dataset:
     width = len(str(max(len(loaded) - 1, 0)))
     records = []
     for index in range(len(loaded)):
-        cells = {}
-        for key, value in (metadata[index] if metadata.column_names else {}).items():
+        cells = dict(metadata[index]) if metadata.column_names else {}
+        for key, value in cells.items():
             if key in names and isinstance(value, int) and 0 <= value < len(names[key]):
-                value = names[key][value]
-            text = cell_text(value)
-            if text is not None:
-                cells[key] = text
-        label = cells.pop(LABEL, None)
-        records.append(
-            ImageRecord(
-                id=f"{split}/{index:0{width}d}",
-                source=RowRef(images, index, column),
-                label=label,
-                attributes=cells,
-            )
-        )
+                cells[key] = names[key][value]
+        source = RowRef(images, index, column)
+        records.append(record_of(f"{split}/{index:0{width}d}", source, cells))
     return make_dataset(name, records, None)

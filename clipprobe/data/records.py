@@ -24,7 +24,6 @@ class Readable(Protocol):
 
     def read(self) -> bytes:
         """The encoded image; :class:`~clipprobe.errors.UnreadableImageError` if there is none."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,16 +127,11 @@ def _open_folder(path: Path) -> Dataset:
             )
         ]
         return make_dataset(name, records, None)
-    records = list(_records(path, files))
+    records = list(_named((_text(file.relative_to(path).as_posix()), file) for file in files))
     for folder, reason in unreadable.items():
         record_id = f"{_text(folder.relative_to(path).as_posix())}/"
         records.append(ImageRecord(id=record_id, source=Unreadable(f"a folder: {reason}")))
     return make_dataset(name, records, None)
-
-
-def _records(folder: Path, files: list[Path]) -> Iterator[ImageRecord]:
-    raw = [_text(file.relative_to(folder).as_posix()) for file in files]
-    return _named(zip(raw, files, strict=True))
 
 
 def _named(sources: Iterable[tuple[str, Source]]) -> Iterator[ImageRecord]:

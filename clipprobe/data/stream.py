@@ -90,7 +90,7 @@ def _batches(
                 yield batch
                 batch = Batch([], [], [])
             batch.records.append(record)
-            batch.items.append(outcome.item)
+            batch.items.append(outcome)
         if batch.items or (batch.failures and allow_none):
             yield batch
         elif batch.failures:
@@ -99,21 +99,16 @@ def _batches(
         outcomes.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _Done(Generic[T]):
-    item: T
-
-
 def _outcomes(
     records: Iterable[ImageRecord],
     prepare: Callable[[Image.Image], T],
     *,
     ahead: int,
     workers: int,
-) -> Generator[tuple[ImageRecord, _Done[T] | Failure], None, None]:
-    def work(record: ImageRecord) -> _Done[T] | Failure:
+) -> Generator[tuple[ImageRecord, T | Failure], None, None]:
+    def work(record: ImageRecord) -> T | Failure:
         try:
-            return _Done(prepare(decode_image(record)))
+            return prepare(decode_image(record))
         except UnreadableImageError as error:
             return Failure(record.id, str(error))
 
@@ -122,7 +117,7 @@ def _outcomes(
             yield record, work(record)
         return
     pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="clipprobe-decode")
-    waiting: deque[tuple[ImageRecord, Future[_Done[T] | Failure]]] = deque()
+    waiting: deque[tuple[ImageRecord, Future[T | Failure]]] = deque()
     try:
         for record in records:
             waiting.append((record, pool.submit(work, record)))

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from clipprobe.data.parquet import parquet_rows
-from clipprobe.data.records import ImageRecord
+from clipprobe.data.records import ImageRecord, Source
 from clipprobe.errors import DataError, NoReadableImagesError
 
 FILE_NAME = "file_name"
@@ -92,17 +92,14 @@ def _record(
             f"{whose}: give names relative to it, or the folder that they are relative to with "
             "--image-root."
         )
-    attributes = {
-        str(key): text
-        for key, value in row.items()
-        if key not in (column, LABEL) and key is not None and (text := cell_text(value)) is not None
-    }
-    return ImageRecord(
-        id=pure.as_posix(),
-        source=folder.joinpath(*pure.parts),
-        label=cell_text(row.get(LABEL)),
-        attributes=attributes,
-    )
+    others = {key: value for key, value in row.items() if key not in (column, None)}
+    return record_of(pure.as_posix(), folder.joinpath(*pure.parts), others)
+
+
+def record_of(record_id: str, source: Source, cells: Mapping[str, Any]) -> ImageRecord:
+    """A record with what a row says of it: its label, and every other cell that holds something."""
+    texts = {str(key): text for key, cell in cells.items() if (text := cell_text(cell)) is not None}
+    return ImageRecord(record_id, source, label=texts.pop(LABEL, None), attributes=texts)
 
 
 def inside(name: str) -> PurePosixPath | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,16 +81,11 @@ def refuse_twice(ids: Sequence[str], where: str) -> None:
     """Raises:
     DataError: an id stands there twice; it and the number of such ids are named.
     """
-    known: set[str] = set()
-    twice: dict[str, None] = {}
-    for one in ids:
-        if one in known:
-            twice.setdefault(one)
-        known.add(one)
+    twice = [one for one, n in Counter(ids).items() if n > 1]
     if twice:
         raise DataError(
-            f"{where} names {len(twice)} id(s) more than once (the first is {next(iter(twice))!r})"
-            ": keep one row per image."
+            f"{where} names {len(twice)} id(s) more than once (the first is {twice[0]!r}): keep "
+            "one row per image."
         )
 
 

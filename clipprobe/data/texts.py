@@ -27,23 +27,34 @@ def text_dataset(
     """
     if isinstance(texts, Dataset):
         return make_dataset(texts.name, texts.records, limit) if limit else texts
-    if isinstance(texts, str):
-        raise DataError(
-            f"A list of texts was expected and the single text {texts!r} was given: put it in a "
-            "list."
-        )
     records: dict[str, ImageRecord] = {}
-    for place, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise DataError(
-                f"Text {place} is a {type(text).__name__}, not a string: give texts as strings."
-            )
+    for text in list_of_texts(texts):
         words = " ".join(text.split())
         if words and words not in records:
             records[words] = ImageRecord(words, words.encode("utf-8", "backslashreplace"))
     if not records:
         raise DataError(f"{name!r} holds no text: give at least one, one per line in a file.")
     return make_dataset(name, list(records.values()), limit)
+
+
+def list_of_texts(texts: Iterable[str]) -> list[str]:
+    """The texts as a list.
+
+    Raises:
+        DataError: a single string, which would be read letter by letter, or something not a text.
+    """
+    if isinstance(texts, str):
+        raise DataError(
+            f"A list of texts was expected and the single text {texts!r} was given: put it in a "
+            "list."
+        )
+    listed = list(texts)
+    for place, text in enumerate(listed):
+        if not isinstance(text, str):
+            raise DataError(
+                f"Text {place} is a {type(text).__name__}, not a string: give texts as strings."
+            )
+    return listed
 
 
 def read_texts(path: str | Path, *, limit: int | None = None) -> Dataset:

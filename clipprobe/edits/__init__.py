@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from clipprobe.edits.derived import DerivedPoint as DerivedPoint
     from clipprobe.edits.derived import direction as direction
     from clipprobe.edits.edit import Edit as Edit
+    from clipprobe.edits.edit import load as load
     from clipprobe.edits.edit import load_edit as load_edit
+    from clipprobe.edits.edit import open_edited as open_edited
     from clipprobe.edits.interventions import Interventions as Interventions
-    from clipprobe.edits.opening import load as load
-    from clipprobe.edits.opening import open_edited as open_edited
     from clipprobe.edits.part import PARTS as PARTS
     from clipprobe.edits.part import Part as Part
     from clipprobe.edits.pixels import Mask as Mask

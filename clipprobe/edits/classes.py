@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from clipprobe.edits.part import Arrays, floats
+from clipprobe.edits.part import Arrays, PlainPart, floats
 from clipprobe.edits.projection import check_width, square
 from clipprobe.errors import ConfigError
 from clipprobe.models.network import ClassRule, Network
@@ -25,7 +25,7 @@ Vectors = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
-class CentredClasses:
+class CentredClasses(PlainPart):
     """Subtract a share of the classes' mean; one class alone is left as it is.
 
     Args:
@@ -38,15 +38,7 @@ class CentredClasses:
     def __post_init__(self) -> None:
         if not 0 < self.share <= 1:
             raise ConfigError(f"The share of the mean is above 0 and at most 1, not {self.share}.")
-
-    def stored(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-        """The share."""
-        return {"share": self.share}, {}
-
-    @classmethod
-    def read(cls, fields: Mapping[str, Any], arrays: Arrays) -> Self:
-        """From what :meth:`stored` gave."""
-        return cls(float(fields["share"]))
+        object.__setattr__(self, "share", float(self.share))
 
     def onto(self, clip: Clip, network: Network) -> Network:
         """Behind the rules that are there."""
@@ -64,7 +56,7 @@ class CentredClasses:
 
 
 @dataclass(frozen=True, init=False, eq=False)
-class ClassProjection:
+class ClassProjection(PlainPart):
     """``w -> unit(matrix @ w)`` of every class vector.
 
     Args:
@@ -79,15 +71,6 @@ class ClassProjection:
     def __init__(self, matrix: Any, name: str = "") -> None:
         object.__setattr__(self, "matrix", square(matrix, "The matrix of a class projection"))
         object.__setattr__(self, "name", name)
-
-    def stored(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-        """The name and the matrix."""
-        return {"name": self.name}, {"matrix": self.matrix}
-
-    @classmethod
-    def read(cls, fields: Mapping[str, Any], arrays: Arrays) -> Self:
-        """From what :meth:`stored` gave."""
-        return cls(arrays["matrix"], fields["name"])
 
     def onto(self, clip: Clip, network: Network) -> Network:
         """Behind the rules that are there."""

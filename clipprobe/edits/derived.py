@@ -10,16 +10,15 @@ What a direction reads and what steering and ablating it do: :mod:`clipprobe.hoo
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from clipprobe.anatomy.parts import Derived
 from clipprobe.edits.edit import Edit
-from clipprobe.edits.part import Arrays, floats
+from clipprobe.edits.part import PlainPart, floats
 from clipprobe.errors import ConfigError, UnsupportedHookError
 from clipprobe.models.network import Network
 
@@ -32,7 +31,7 @@ _VECTORS = ("dimension", "neuron", "channel")
 
 
 @dataclass(frozen=True, init=False, eq=False)
-class DerivedPoint:
+class DerivedPoint(PlainPart):
     """A hook point ``<at>.<name>`` whose units read the activations of another along directions.
 
     Args:
@@ -77,22 +76,6 @@ class DerivedPoint:
         whole = np.broadcast_to(offsets, len(rows))
         object.__setattr__(self, "bias", floats(whole, f"The bias of {name}", 1))
         object.__setattr__(self, "normalised", bool(normalised))
-
-    def stored(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-        """The names, the directions and their biases."""
-        fields = {"name": self.name, "at": self.at, "normalised": self.normalised}
-        return fields, {"vectors": self.vectors, "bias": self.bias}
-
-    @classmethod
-    def read(cls, fields: Mapping[str, Any], arrays: Arrays) -> Self:
-        """From what :meth:`stored` gave."""
-        return cls(
-            fields["name"],
-            arrays["vectors"],
-            at=fields["at"],
-            bias=arrays["bias"],
-            normalised=fields["normalised"],
-        )
 
     def onto(self, clip: Clip, network: Network) -> Network:
         """The same network with one more hook point."""

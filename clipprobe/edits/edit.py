@@ -12,7 +12,7 @@ vectors. A part of weights copies the modules; all others share them.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -188,6 +188,24 @@ class Edit:
         )
 
 
+def open_edited(model: Mapping[str, Any], edits: Sequence[str | Path]) -> Clip:
+    """A model under the edits of some files, in order.
+
+    Args:
+        model: The arguments of :func:`clipprobe.load`.
+        edits: Files or folders; read before the model is loaded.
+    Raises:
+        ConfigError: an edit cannot be read, or is for another model.
+    """
+    from clipprobe.models import load
+
+    stored = [load_edit(place) for place in edits]
+    clip = load(**model)
+    for edit in stored:
+        clip = edit.of(clip)
+    return clip
+
+
 def load_edit(path: str | Path) -> Edit:
     """Read an edit that :meth:`Edit.save` wrote.
 
@@ -197,3 +215,7 @@ def load_edit(path: str | Path) -> Edit:
     content = read(path)
     edit = Edit(*content.parts, name=content.name, made_for=content.made_for)
     return edit.read_from(path)
+
+
+load = load_edit
+"""``clipprobe.edits.load(path)``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -72,11 +72,9 @@ class Interventions:
         """Each change as JSON; its values, if any, under its number."""
         rows, arrays = [], {}
         for number, (at, how) in enumerate(self.changes):
-            row: dict[str, Any] = {"address": at.address}
-            row |= {} if at.tokens is None else {"tokens": _plain(at.tokens)}
-            row |= {} if at.units is None else {"units": list(at.units)}
+            where = {"address": at.address, "tokens": at.tokens, "units": at.units}
             fields, values = _fields(how)
-            rows.append(row | fields)
+            rows.append({key: value for key, value in where.items() if value is not None} | fields)
             if values is not None:
                 arrays[f"{number}"] = values
         return {"changes": rows}, arrays
@@ -150,10 +148,6 @@ def _array(values: Any, at: At) -> npt.NDArray[Any]:
     return array
 
 
-def _plain(tokens: Any) -> Any:
-    return tokens if isinstance(tokens, str) else list(tokens)
-
-
 def _fields(how: How) -> tuple[dict[str, Any], npt.NDArray[Any] | None]:
     if isinstance(how, Zero):
         return {"do": "zero"}, None
@@ -166,23 +160,18 @@ def _fields(how: How) -> tuple[dict[str, Any], npt.NDArray[Any] | None]:
     if isinstance(how, Mean):
         return {"do": "mean"}, how.values
     assert isinstance(how, Patch)
-    rows = how.rows
-    return {"do": "patch", "rows": list(rows) if isinstance(rows, tuple) else rows}, how.values
+    return {"do": "patch", "rows": how.rows}, how.values
 
 
 def _how(row: Mapping[str, Any], values: npt.NDArray[Any] | None) -> How:
-    kinds: dict[str, How] = {"zero": Zero()}
     if row["do"] in ("steer", "mean", "patch") and values is None:
         raise ConfigError(f"The values of the change at {row['address']} are absent.")
-    match row["do"]:
-        case "set":
-            kinds["set"] = float(row["value"])
-        case "scale":
-            kinds["scale"] = Scale(float(row["factor"]))
-        case "steer":
-            kinds["steer"] = Steer(values, float(row["strength"]))
-        case "mean":
-            kinds["mean"] = Mean(values)
-        case "patch":
-            kinds["patch"] = Patch(values, row["rows"])
-    return kinds[row["do"]]
+    kinds: dict[str, Callable[[], How]] = {
+        "zero": Zero,
+        "set": lambda: float(row["value"]),
+        "scale": lambda: Scale(float(row["factor"])),
+        "steer": lambda: Steer(values, float(row["strength"])),
+        "mean": lambda: Mean(values),
+        "patch": lambda: Patch(values, row["rows"]),
+    }
+    return kinds[row["do"]]()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
@@ -29,7 +30,6 @@ class Part(Protocol):
 
     def stored(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         """Its fields as JSON, and its arrays by name."""
-        ...
 
     @classmethod
     def read(cls, fields: Mapping[str, Any], arrays: Arrays) -> Self:
@@ -38,7 +38,6 @@ class Part(Protocol):
         Raises:
             ConfigError, KeyError, TypeError, ValueError: they are not those of such a part.
         """
-        ...
 
     def onto(self, clip: Clip, network: Network) -> Network:
         """The network with this change, behind the changes that it carries.
@@ -48,11 +47,24 @@ class Part(Protocol):
         Raises:
             ConfigError, UnsupportedHookError, UnknownHookPointError: it does not fit the model.
         """
-        ...
 
     def __str__(self) -> str:
         """In words, for reports and messages."""
-        ...
+
+
+class PlainPart:
+    """A dataclass that is stored field by field, arrays apart, and made of its fields again."""
+
+    def stored(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        """Its fields as JSON, and its arrays by name."""
+        values = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}  # type: ignore[arg-type]
+        arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+        return {name: value for name, value in values.items() if name not in arrays}, arrays
+
+    @classmethod
+    def read(cls, fields: Mapping[str, Any], arrays: Arrays) -> Self:
+        """From what :meth:`stored` gave."""
+        return cls(**fields, **arrays)
 
 
 PARTS: Registry[type[Part]] = Registry(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from clipprobe.edits.part import Arrays, floats
+from clipprobe.edits.part import PlainPart, floats
 from clipprobe.errors import ConfigError
 from clipprobe.models.families.rewired import Map, Rewired
 from clipprobe.models.network import Network
@@ -23,7 +23,7 @@ Embedding = Literal["image", "text", "both"]
 
 
 @dataclass(frozen=True, init=False, eq=False)
-class Projection:
+class Projection(PlainPart):
     """``x -> unit(matrix @ x)`` of image embeddings, text embeddings or both.
 
     Args:
@@ -58,15 +58,6 @@ class Projection:
         diagonal = np.ones(d_embed)
         diagonal[list(dimensions)] = 0.0
         return cls(np.diag(diagonal), of)
-
-    def stored(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-        """Which embeddings, and the matrix."""
-        return {"of": self.of}, {"matrix": self.matrix}
-
-    @classmethod
-    def read(cls, fields: Mapping[str, Any], arrays: Arrays) -> Self:
-        """From what :meth:`stored` gave."""
-        return cls(arrays["matrix"], fields["of"])
 
     def onto(self, clip: Clip, network: Network) -> Network:
         """A map behind each tower's projection."""

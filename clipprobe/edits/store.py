@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -106,10 +106,7 @@ def _content(edit: Content) -> tuple[str, dict[str, npt.NDArray[Any]]]:
         fields, own = part.stored()
         parts.append({"kind": part.kind, "sha256": sha256_of(part), "fields": fields})
         arrays |= {f"{number}.{name}": np.asarray(one, order="C") for name, one in own.items()}
-    made_for = edit.made_for and {
-        "id": edit.made_for.id,
-        "weights_sha256": edit.made_for.weights_sha256,
-    }
+    made_for = edit.made_for and asdict(edit.made_for)
     text = canonical(
         {
             "format": FORMAT,

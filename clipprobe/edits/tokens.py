@@ -6,44 +6,34 @@ included; it is not a row of the embedding table. Attention sees it like any oth
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from clipprobe.edits.part import Arrays, floats
+from clipprobe.edits.part import PlainPart, floats
 from clipprobe.errors import ConfigError
 from clipprobe.hooks.session import Session
 from clipprobe.hooks.sites import hook_points
 from clipprobe.models.families.rewired import Rewired
 from clipprobe.models.network import Network, Standing, TowerName
-from clipprobe.models.texts import Tokens
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
 
 
 @dataclass(frozen=True, init=False, eq=False)
-class _Learned:
-    """Vectors of learned tokens, as they are stored."""
+class _Learned(PlainPart):
+    """Vectors of learned tokens."""
 
     called: ClassVar[str]
     vectors: npt.NDArray[Any]
 
     def __init__(self, vectors: Any) -> None:
         object.__setattr__(self, "vectors", floats(vectors, self.called, 2))
-
-    def stored(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-        """The vectors."""
-        return {}, {"vectors": self.vectors}
-
-    @classmethod
-    def read(cls, fields: Mapping[str, Any], arrays: Arrays) -> Self:
-        """From what :meth:`stored` gave."""
-        return cls(arrays["vectors"])
 
 
 class TextPrefix(_Learned):
@@ -67,9 +57,12 @@ class TextPrefix(_Learned):
                 f"{clip.id} reads {tokens.context} tokens of every text, which leaves no place for "
                 f"a learned prefix of {k}."
             )
+        # Longer texts lose their last words, not their end.
+        tokens = copy.copy(tokens)
+        tokens.context -= k
         return network.changed(
             adapter=Rewired.of(adapter, n_prefix=k, whole=True),
-            tokens=Shortened(tokens, k),
+            tokens=tokens,
             standing=(*network.standing, _standing("text", self.vectors, first)),
         )
 
@@ -96,29 +89,6 @@ class ImageToken(_Learned):
 
     def __str__(self) -> str:
         return f"{len(self.vectors)} learned tokens behind the patches of every image"
-
-
-class Shortened:
-    """A tokenizer that leaves the last places of the context free."""
-
-    def __init__(self, inner: Tokens, n_free: int) -> None:
-        self.inner, self.context = inner, inner.context - n_free
-
-    def __call__(self, texts: Sequence[str]) -> list[list[int]]:
-        """Ids as the tokenizer gives them; longer texts lose their last words, not their end."""
-        return self.cut(texts, self.context)
-
-    def cut(self, texts: Sequence[str], context: int) -> list[list[int]]:
-        """The same for a model that reads fewer tokens still."""
-        return self.inner.cut(texts, context)
-
-    def lengths(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text before any is cut, special tokens included."""
-        return self.inner.lengths(texts)
-
-    def piece(self, token: int) -> str:
-        """A token as text, for display."""
-        return self.inner.piece(token)
 
 
 class Insertion(Session):
@@ -152,7 +122,7 @@ def _standing(tower: TowerName, vectors: npt.NDArray[Any], first: int | None) ->
 
 
 def _check(vectors: npt.NDArray[Any], clip: Clip, network: Network, name: str) -> None:
-    tower = network.anatomy.text if name == "text" else network.anatomy.vision
+    tower = network.anatomy.tower(name)
     if not tower.blocks or vectors.shape[1] != tower.d_model:
         has = f"is {tower.d_model} wide" if tower.blocks else "has no residual stream"
         raise ConfigError(

@@ -33,7 +33,6 @@ from clipprobe.hooks.sites import (
 from clipprobe.hooks.store import Captures, RowCounter, RowNumbers
 
 if TYPE_CHECKING:
-    from clipprobe.anatomy.parts import Tower
     from clipprobe.hooks.hooked import Hooked
 
 Sink = Callable[[str, Tensor, RowNumbers, Tensor | None], None]
@@ -55,8 +54,9 @@ class Capture(Session):
         readings = _readings(clip, sites)
         super().__init__(clip, (point for point, _ in readings.values()))
         for point in self.points.values():
-            check_pool(point, _tower(clip, point), pool)
-        _check_options(readings, pool=pool, sink=sink, grad=grad)
+            check_pool(point, clip.anatomy.tower(point.tower), pool)
+        if grad:
+            _refuse_parts(readings, pool, sink)
         self.changes = grad
         self._pool = pool
         self._sink = sink
@@ -114,7 +114,7 @@ class Capture(Session):
                 self._pool,
                 context.current_positions(),
                 name=label,
-                last_token=_tower(self.clip, point).pool_token == "last",
+                last_token=self.clip.anatomy.tower(point.tower).pool_token == "last",
                 want_argmax=self._argmax,
             )
         if self._sink is None:
@@ -195,32 +195,15 @@ def _readings(clip: Hooked, sites: str | Iterable[str]) -> dict[str, tuple[HookP
     return readings
 
 
-def _check_options(
-    readings: Mapping[str, tuple[HookPoint, int | None]],
-    *,
-    pool: str,
-    sink: Sink | None,
-    grad: bool,
+def _refuse_parts(
+    readings: Mapping[str, tuple[HookPoint, int | None]], pool: str, sink: Sink | None
 ) -> None:
-    if not grad:
-        return
-    units = [label for label, (_, unit) in readings.items() if unit is not None]
-    options = (
-        f"the unit {units[0]}"
-        if units
-        else f"pool={pool!r}"
-        if pool != "none"
-        else "a sink"
-        if sink is not None
-        else None
-    )
-    if options is not None:
+    parts = [f"the unit {label}" for label, (_, unit) in readings.items() if unit is not None]
+    parts += [f"pool={pool!r}"] if pool != "none" else []
+    parts += ["a sink"] if sink is not None else []
+    if parts:
         raise UnsupportedHookError(
-            f"capture(grad=True) was asked for with {options}, but only a whole hook point with "
+            f"capture(grad=True) was asked for with {parts[0]}, but only a whole hook point with "
             'pool="none" and no sink is part of the forward pass: capture that, and pick units '
             "or pool afterwards."
         )
-
-
-def _tower(clip: Hooked, point: HookPoint) -> Tower:
-    return clip.anatomy.vision if point.tower == "vision" else clip.anatomy.text

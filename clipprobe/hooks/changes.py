@@ -41,20 +41,15 @@ class At:
         numbered = None if units is None else tuple(int(unit) for unit in units)
         if numbered is not None and (not numbered or len(set(numbered)) < len(numbered)):
             raise ConfigError(f"units= of {address} names none, or one twice: name each unit once.")
-        object.__setattr__(self, "units", numbered)
-        index: Any = tokens
-        if index is None:
-            object.__setattr__(self, "address", address)
-            object.__setattr__(self, "tokens", None)
-            return
-        if isinstance(index, str) and index not in ("cls", "eos"):
-            raise ConfigError(f"tokens={index!r} is not known: give token numbers, 'cls' or 'eos'.")
-        numbers = (index,) if isinstance(index, Integral) else index
-        place = index if isinstance(index, str) else tuple(int(number) for number in numbers)
-        if not place:
-            raise ConfigError(f"No token of {address} was named: give at least one number.")
-        object.__setattr__(self, "address", address)
-        object.__setattr__(self, "tokens", place)
+        place: Any = (tokens,) if isinstance(tokens, Integral) else tokens
+        if isinstance(place, str) and place not in ("cls", "eos"):
+            raise ConfigError(f"tokens={place!r} is not known: give token numbers, 'cls' or 'eos'.")
+        if place is not None and not isinstance(place, str):
+            place = tuple(int(number) for number in place)
+            if not place:
+                raise ConfigError(f"No token of {address} was named: give at least one number.")
+        for field, value in (("address", address), ("tokens", place), ("units", numbered)):
+            object.__setattr__(self, field, value)
 
 
 @dataclass(frozen=True, slots=True)

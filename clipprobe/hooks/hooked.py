@@ -17,27 +17,22 @@ class Hooked(Protocol):
     @property
     def id(self) -> str:
         """Its name, for messages."""
-        ...
 
     @property
     def module(self) -> nn.Module:
         """The whole network."""
-        ...
 
     @property
     def anatomy(self) -> Anatomy:
         """Where its towers, blocks and heads are."""
-        ...
 
     @property
     def dtype(self) -> torch.dtype:
         """What its numbers are kept in."""
-        ...
 
     @property
     def d_embed(self) -> int:
         """Width of the joint space."""
-        ...
 
 
 class Seeing(Hooked, Protocol):
@@ -46,8 +41,6 @@ class Seeing(Hooked, Protocol):
     @property
     def image_size(self) -> int:
         """Side of the square that it takes, in pixels."""
-        ...
 
     def image_embeddings(self, pixels: torch.Tensor) -> torch.Tensor:
         """Unit vectors of preprocessed pixels, ``(b, d_embed)``."""
-        ...

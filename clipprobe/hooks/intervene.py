@@ -49,7 +49,7 @@ class Intervention(Session):
             for point in match(clip, known, hook):
                 for one in at.units or (() if unit is None else (unit,)):
                     check_unit(point, one)
-                tower = clip.anatomy.vision if point.tower == "vision" else clip.anatomy.text
+                tower = clip.anatomy.tower(point.tower)
                 units = unit if at.units is None else at.units
                 change = PointChange(point, tower, units, at.tokens, how)
                 changes_here = self._changes.setdefault(point.base or point.name, [])

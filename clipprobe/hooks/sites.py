@@ -12,14 +12,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from clipprobe.errors import UnknownHookPointError, UnsupportedHookError
-from clipprobe.hooks.names import (
-    SiteName,
-    UnitAddress,
-    nearest,
-    parse_name,
-    parse_unit,
-    split_unit,
-)
+from clipprobe.hooks.names import SiteName, UnitAddress, nearest, parse_name, parse_unit, split_unit
 from clipprobe.hooks.points import BLOCK_SITES, HookPoint, hook_points, missing
 
 if TYPE_CHECKING:
@@ -118,7 +111,7 @@ def plain_name(clip: Hooked, pattern: str) -> str:
     if match is None:
         return pattern
     tower, back, site = match.groups()
-    n_blocks = len((clip.anatomy.vision if tower == "vision" else clip.anatomy.text).blocks)
+    n_blocks = len(clip.anatomy.tower(tower).blocks)
     index = n_blocks - int(back)
     if not 0 <= index < n_blocks:
         raise UnknownHookPointError(
@@ -133,7 +126,7 @@ def _refuse_absent_site(clip: Hooked, name: str) -> None:
         parsed = parse_name(name)
     except UnknownHookPointError:
         return
-    tower = clip.anatomy.vision if parsed.tower == "vision" else clip.anatomy.text
+    tower = clip.anatomy.tower(parsed.tower)
     reason = None
     if parsed.block is not None and parsed.site in BLOCK_SITES:
         if not tower.blocks:

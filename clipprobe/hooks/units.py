@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from clipprobe.errors import UnsupportedHookError
 
 if TYPE_CHECKING:
-    from clipprobe.anatomy.parts import Tower
     from clipprobe.hooks.hooked import Seeing
     from clipprobe.hooks.sites import HookPoint
 
@@ -83,7 +82,7 @@ class Site:
 
 def default_sites(clip: Seeing, tower_name: str = "vision") -> list[str]:
     """The neurons of every block; of a ResNet, the last block's channels before the ReLU."""
-    tower: Tower = getattr(clip.anatomy, tower_name)
+    tower = clip.anatomy.tower(tower_name)
     if tower.blocks:
         return [f"{tower_name}.blocks.*.mlp.post"]
     sums = [name for name in tower.channels if name.endswith(".add")]
@@ -134,7 +133,7 @@ def find_sites(
                 "single number per token: scan a hook point with axes b t d, b c h w or b d, such "
                 "as mlp.post or attn.out."
             )
-        check_pool(point, getattr(clip.anatomy, tower), pool)
+        check_pool(point, clip.anatomy.tower(tower), pool)
         if pool == "none" and layout != "vector":
             raise UnsupportedHookError(
                 f"An atlas keeps one number per unit and input, and {point.name} has one per "
@@ -145,7 +144,7 @@ def find_sites(
 
 
 def _site(clip: Seeing, point: HookPoint, grids: Mapping[str, tuple[int, int]]) -> Site:
-    tower: Tower = getattr(clip.anatomy, point.tower)
+    tower = clip.anatomy.tower(point.tower)
     layout = _LAYOUTS[point.axes]
     return Site(
         name=point.name,

@@ -71,9 +71,9 @@ def slots(anatomy: Anatomy, points: Iterable[HookPoint]) -> list[Slot]:
     by_name: dict[tuple[int, str], Slot] = {}
     points = list(points)
     for name in sorted({point.tower for point in points if point.block is not None}):
-        _check_apart(anatomy.vision if name == "vision" else anatomy.text)
+        _check_apart(anatomy.tower(name))
     for point in points:
-        tower = anatomy.vision if point.tower == "vision" else anatomy.text
+        tower = anatomy.tower(point.tower)
         needed: list[Slot] = []
         if point.block is not None:
             prefix = f"{point.tower}.blocks.{point.block}"
@@ -92,7 +92,7 @@ def forget(anatomy: Anatomy, points: Iterable[HookPoint]) -> None:
     """Drop what a forward pass that broke off left for these points' blocks in this thread."""
     for point in points:
         if point.block is not None:
-            tower = anatomy.vision if point.tower == "vision" else anatomy.text
+            tower = anatomy.tower(point.tower)
             _SCRATCH.blocks.pop(id(tower.blocks[point.block].module), None)
 
 

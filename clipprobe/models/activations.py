@@ -262,12 +262,6 @@ def _block(
     rows: NDArray[np.int64],
     failures: Sequence[Failure] = (),
 ) -> Block:
-    if not items:
-        return Block(
-            rows=rows, values={}, embeddings=np.zeros((0, reader.clip.d_embed), np.float32),
-            failures=failures,
-        )  # fmt: skip
-    readings = reader(items)
-    return Block(
-        rows=rows, values=readings.values, embeddings=readings.embeddings, failures=failures
-    )
+    nothing = Reading({}, {}, np.zeros((0, reader.clip.d_embed), np.float32))
+    reading = reader(items) if items else nothing
+    return Block(rows=rows, values=reading.values, embeddings=reading.embeddings, failures=failures)

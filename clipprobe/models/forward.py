@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from torch import Tensor
@@ -14,7 +13,7 @@ from clipprobe.models.vectors import unit
 
 if TYPE_CHECKING:
     from clipprobe.models.loaded import Loaded
-    from clipprobe.models.network import Network
+    from clipprobe.models.network import Network, TowerName
     from clipprobe.models.passes import Rows
 
 
@@ -23,22 +22,12 @@ def image_vectors(clip: Loaded, pixels: Tensor) -> Tensor:
     network = clip.network
     refuse_training(clip, network, unless_trainable=True)
     first, *others = network.views(pixels.to(device=clip.device, dtype=clip.dtype))
-    vectors = _image_pass(clip, network, first)
+    vectors = _pass(clip, network, "vision", first)
     if not others:
         return vectors
     with context.changes_only():  # who reads activations sees one pass per image
-        vectors = vectors + sum(_image_pass(clip, network, view) for view in others)
+        vectors = vectors + sum(_pass(clip, network, "vision", view) for view in others)
     return unit(vectors)
-
-
-def _image_pass(clip: Loaded, network: Network, pixels: Tensor) -> Tensor:
-    def encode(rows: Rows) -> Tensor:
-        return network.adapter.vision_pooled(pixels if rows is None else pixels[rows])
-
-    with network.hooked(clip, "vision"):
-        pooled = _emit(clip, "vision.pooled", _pooled(clip, "vision", network, pixels, encode))
-        projected = _emit(clip, "vision.projected", network.adapter.vision_projected(pooled))
-    return unit(projected)
 
 
 def text_vectors(clip: Loaded, tokens: Tensor) -> Tensor:
@@ -46,16 +35,27 @@ def text_vectors(clip: Loaded, tokens: Tensor) -> Tensor:
     network, tokens = clip.network, tokens.to(clip.device)
     refuse_training(clip, network, unless_trainable=True)
     adapter = network.adapter
+    with context.positions(adapter.pool_positions(tokens), adapter.real_tokens(tokens)):
+        return _pass(clip, network, "text", tokens)
+
+
+def _pass(clip: Loaded, network: Network, tower: TowerName, inputs: Tensor) -> Tensor:
+    adapter, passes = network.adapter, clip.passes
+    run, project = {
+        "vision": (adapter.vision_pooled, adapter.vision_projected),
+        "text": (adapter.text_pooled, adapter.text_projected),
+    }[tower]
 
     def encode(rows: Rows) -> Tensor:
-        return adapter.text_pooled(tokens if rows is None else tokens[rows])
+        return run(inputs if rows is None else inputs[rows])
 
-    with (
-        context.positions(adapter.pool_positions(tokens), adapter.real_tokens(tokens)),
-        network.hooked(clip, "text"),
-    ):
-        pooled = _emit(clip, "text.pooled", _pooled(clip, "text", network, tokens, encode))
-        projected = _emit(clip, "text.projected", adapter.text_projected(pooled))
+    with network.hooked(clip, tower):
+        if passes is not None and passes.are_of(network):
+            pooled = passes.pooled(tower, inputs, encode)
+        else:
+            pooled = encode(None)
+        pooled = context.emit(f"{tower}.pooled", pooled, clip.module)
+        projected = context.emit(f"{tower}.projected", project(pooled), clip.module)
     return unit(projected)
 
 
@@ -74,19 +74,3 @@ def refuse_training(clip: Loaded, network: Network, *, unless_trainable: bool = 
         f"{clip.id} is in training mode ({part}), in which dropout can make every vector "
         "random: call clip.module.eval() first."
     )
-
-
-def _pooled(
-    clip: Loaded,
-    tower: str,
-    network: Network,
-    inputs: Tensor,
-    encode: Callable[[Rows], Tensor],
-) -> Tensor:
-    if clip.passes is None or not clip.passes.are_of(network):
-        return encode(None)
-    return clip.passes.pooled(tower, inputs, encode)
-
-
-def _emit(clip: Loaded, name: str, value: Tensor) -> Tensor:
-    return context.emit(name, value, clip.module)

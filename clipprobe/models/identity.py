@@ -19,7 +19,7 @@ names it, and a run is not stored while it is there.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache, partial
 from itertools import chain
 from typing import Any
@@ -59,22 +59,12 @@ class Weights:
 
 def mark(module: nn.Module) -> bytes:
     """What changes when the state does; for comparisons within one process."""
-    digest = hashlib.sha256()
-    for head, tensor in _state(module):
-        digest.update(head)
-        if tensor is not None:
-            digest.update(_sums(tensor).tobytes())
-    return digest.digest()
+    return _digest(module, _sums).digest()
 
 
 def state_sha256(module: nn.Module) -> str:
     """SHA-256 of the state in memory, the same on every device."""
-    digest = hashlib.sha256()
-    for head, tensor in _state(module):
-        digest.update(head)
-        if tensor is not None:
-            digest.update(_bytes(tensor).cpu().numpy().data)
-    return digest.hexdigest()
+    return _digest(module, lambda tensor: _bytes(tensor).cpu().numpy()).hexdigest()
 
 
 def foreign_code(module: nn.Module) -> list[str]:
@@ -98,6 +88,15 @@ def _state(module: nn.Module) -> Iterator[tuple[bytes, Tensor | None]]:
         yield f"{name}\0{kind.__module__}.{kind.__qualname__}\0{part.extra_repr()}\n".encode(), None
     for name, tensor in sorted(chain(module.named_parameters(), module.named_buffers())):
         yield f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\n".encode(), tensor
+
+
+def _digest(module: nn.Module, numbers: Callable[[Tensor], NDArray[Any]]) -> hashlib._Hash:
+    digest = hashlib.sha256()
+    for head, tensor in _state(module):
+        digest.update(head)
+        if tensor is not None:
+            digest.update(numbers(tensor).data)
+    return digest
 
 
 def _bytes(tensor: Tensor) -> Tensor:

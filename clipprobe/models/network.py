@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from torch import Tensor, nn
@@ -49,10 +49,6 @@ class Note:
     sha256: str
     text: str
     """In words."""
-
-    def to_json(self) -> dict[str, str]:
-        """For the provenance of a result."""
-        return {"kind": self.kind, "sha256": self.sha256, "text": self.text}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +137,7 @@ class Network:
 
     def facts(self) -> Mapping[str, Any]:
         """What the provenance of a result says of the edits; nothing where there are none."""
-        return {"edits": [note.to_json() for note in self.edits]} if self.edits else {}
+        return {"edits": [asdict(note) for note in self.edits]} if self.edits else {}
 
 
 def _without_recorders(module: nn.Module) -> None:

@@ -19,7 +19,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -107,23 +107,19 @@ class Passes:
         if any(one.slots for one in context.listeners(self._module)):
             places = {}  # something inside the tower is captured: it has to run
         new = [i for i, key in enumerate(keys) if key not in places]
-        if len(new) == len(keys):
-            all_vectors = encode(None)
-            self._keep(way, keys, all_vectors)
-            return all_vectors
-        vectors: list[Tensor | None] = [None] * len(keys)
-        device, dtype = next(self._module.parameters()).device, None
-        if new:
-            all_vectors = encode(new)
-            self._keep(way, [keys[i] for i in new], all_vectors)
-            device, dtype = all_vectors.device, all_vectors.dtype
-            for i, row in zip(new, all_vectors, strict=True):
-                vectors[i] = row
+        vectors: dict[int, Tensor] = {}
+        like: dict[str, Any] = {"device": next(self._module.parameters()).device}
+        if new or not keys:
+            encoded = encode(None if len(new) == len(keys) else new)
+            self._keep(way, [keys[i] for i in new], encoded)
+            if len(new) == len(keys):
+                return encoded
+            like = {"device": encoded.device, "dtype": encoded.dtype}
+            vectors = dict(zip(new, encoded, strict=True))
         for i, key in enumerate(keys):
-            if vectors[i] is None:
-                vectors[i] = _vector(*places[key]).to(device)
-        stacked = torch.stack([one for one in vectors if one is not None])
-        return stacked if dtype is None else stacked.to(dtype)
+            if i not in vectors:
+                vectors[i] = _vector(*places[key]).to(**like)
+        return torch.stack([vectors[i] for i in range(len(keys))])
 
     def _keep(self, way: str, keys: list[bytes], vectors: Tensor) -> None:
         rows = vectors.detach().cpu()

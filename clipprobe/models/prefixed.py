@@ -107,9 +107,5 @@ def _group(
         pooled = encode(None) if clip.passes is None else clip.passes.pooled(way, whole, encode)
         projected = clip.adapter.text_projected(pooled)
         encoded[places] = as_numpy(projected.float() if raw else unit(projected))
-        refuse_meaningless(clip, "text", encoded[places], partial(_again, clip, whole))
+        refuse_meaningless(clip, "text", encoded[places], partial(clip._embed_row, whole))
     return encoded
-
-
-def _again(clip: Clip, tokens: Tensor, row: int) -> Tensor:
-    return clip.text_embeddings(tokens[row : row + 1])

@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
+from clipprobe.data.texts import list_of_texts
 from clipprobe.errors import DataError
 from clipprobe.lines import has_half_character, shortened
 
@@ -25,13 +26,10 @@ class Tokens(Protocol):
     """Texts to token ids, as the model wants them."""
 
     context: int
-    """Most tokens of a text, special tokens included."""
+    """Most tokens of a text, special tokens included; an edit gives a copy that has fewer."""
 
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:
         """One list of ids per text; over-long texts are cut, with one counted warning."""
-
-    def cut(self, texts: Sequence[str], context: int) -> list[list[int]]:
-        """The same for a model that reads fewer tokens."""
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text before any is cut, special tokens included."""
@@ -56,8 +54,23 @@ class _Alone:
         return _Alone, ()
 
 
-class HFTokens:
-    """A transformers tokenizer without padding, safe to share between threads.
+class _Shared:
+    """What a tokenizer of either library does alike, safe to share between threads."""
+
+    def __init__(self, tokenizer: Any, context: int) -> None:
+        self.tokenizer, self.context = tokenizer, context
+        # Truncation and padding are state inside the shared Rust tokenizer: two threads that set
+        # them at once fail with "Already borrowed". open_clip's cache is a plain dict.
+        self._lock = _Alone()
+
+    def piece(self, token: int) -> str:
+        """A token as text, for display."""
+        with self._lock:
+            return str(self.tokenizer.decode([token])).strip()
+
+
+class HFTokens(_Shared):
+    """A transformers tokenizer without padding.
 
     Args:
         context: Most tokens of a text, special tokens included.
@@ -65,17 +78,10 @@ class HFTokens:
     """
 
     def __init__(self, tokenizer: Any, *, context: int, pad_to_context: bool = False) -> None:
-        self.tokenizer = tokenizer
-        self.context = min(context, int(tokenizer.model_max_length))
+        super().__init__(tokenizer, min(context, int(tokenizer.model_max_length)))
         self.pad_to_context = pad_to_context
-        # Truncation and padding are state inside the shared Rust tokenizer: two threads that set
-        # them at once fail with "Already borrowed".
-        self._lock = _Alone()
 
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:
-        return self.cut(texts, self.context)
-
-    def cut(self, texts: Sequence[str], context: int) -> list[list[int]]:
         """One list of ids per text, each of at most ``context``; longer ones keep their end."""
         if not texts:
             return []
@@ -83,15 +89,15 @@ class HFTokens:
             # Without truncation first: the true lengths are what tells which are cut.
             ids: list[list[int]] = self.tokenizer(list(texts), verbose=False)["input_ids"]
             lengths = [len(row) for row in ids]
-            too_long = [i for i, n in enumerate(lengths) if n > context]
-            limit = {"truncation": True, "max_length": context}
+            too_long = [i for i, n in enumerate(lengths) if n > self.context]
+            limit = {"truncation": True, "max_length": self.context}
             if self.pad_to_context:
                 ids = self.tokenizer(list(texts), padding="max_length", **limit)["input_ids"]
             elif too_long:
                 cut = self.tokenizer([texts[i] for i in too_long], **limit)["input_ids"]
                 for i, row in zip(too_long, cut, strict=True):
                     ids[i] = row
-        _warn_cut(texts, lengths, context)
+        _warn_cut(texts, lengths, self.context)
         return ids
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
@@ -101,44 +107,26 @@ class HFTokens:
         with self._lock:
             return [len(row) for row in self.tokenizer(list(texts), verbose=False)["input_ids"]]
 
-    def piece(self, token: int) -> str:
-        """A token as text, for display."""
-        with self._lock:
-            return str(self.tokenizer.decode([token])).strip()
 
-
-class OpenClipTokens:
+class OpenClipTokens(_Shared):
     """open_clip's byte-pair tokenizer without its padding."""
 
-    def __init__(self, tokenizer: Any, *, context: int) -> None:
-        self.tokenizer = tokenizer
-        self.context = context
-        self._lock = _Alone()  # its cache is a plain dict, filled while it encodes
-
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:
-        return self.cut(texts, self.context)
-
-    def cut(self, texts: Sequence[str], context: int) -> list[list[int]]:
         """One list of ids per text, each of at most ``context``; longer ones keep their end."""
         start, end = self.tokenizer.sot_token_id, self.tokenizer.eot_token_id
         with self._lock:
             ids = [[start, *self.tokenizer.encode(text), end] for text in texts]
         lengths = [len(row) for row in ids]
         for i, n in enumerate(lengths):
-            if n > context:
-                ids[i] = [*ids[i][: context - 1], end]
-        _warn_cut(texts, lengths, context)
+            if n > self.context:
+                ids[i] = [*ids[i][: self.context - 1], end]
+        _warn_cut(texts, lengths, self.context)
         return ids
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text before any is cut, special tokens included."""
         with self._lock:
             return [len(self.tokenizer.encode(text)) + 2 for text in texts]
-
-    def piece(self, token: int) -> str:
-        """A token as text, for display."""
-        with self._lock:
-            return str(self.tokenizer.decode([token])).strip()
 
 
 def cut_sentence(texts: Sequence[str], lengths: Sequence[int], context: int) -> str:
@@ -164,26 +152,17 @@ def cut_sentence(texts: Sequence[str], lengths: Sequence[int], context: int) -> 
 def _warn_cut(texts: Sequence[str], lengths: Sequence[int], context: int) -> None:
     """Say once per call which texts were cut."""
     if sentence := cut_sentence(texts, lengths, context):
-        warnings.warn(sentence, stacklevel=6)  # the caller of Clip.encode_texts
+        warnings.warn(sentence, stacklevel=5)  # the caller of Clip.encode_texts
 
 
 def check_texts(texts: Iterable[str]) -> list[str]:
     """The texts as a list.
 
     Raises:
-        DataError: a single string, which would be read letter by letter, or something not a text.
+        DataError: a single string, something not a text, or half a character.
     """
-    if isinstance(texts, str):
-        raise DataError(
-            f"A list of texts was expected and the single text {texts!r} was given: "
-            "put it in a list."
-        )
-    listed = list(texts)
+    listed = list_of_texts(texts)
     for index, text in enumerate(listed):
-        if not isinstance(text, str):
-            raise DataError(
-                f"Text {index} is a {type(text).__name__}, not a string: give texts as strings."
-            )
         if has_half_character(text):
             raise DataError(
                 f"Text {index} ({text!r}) holds half a character (a lone surrogate), which no "

@@ -55,21 +55,15 @@ def measure_audits(
             clip, never_seen=True, seed=SEED, out=folder / "few-shot", **few_shot
         ).summary
         tasks = audit_limits(clip, seed=SEED, out=folder / "limits", **limits).summary["tasks"]
+    facts = ("task", "question", "taught", "n", "groups", "chance")
     keys = ("name", "n_classes", "shots", "positions", "zero_shot", "curves", "crossing_text")
     return {
         "few_shot": [{key: one[key] for key in keys} for one in curves["sets"]],
         "abstention": _abstention(clip, per_thing),
         "limits": [
             {
-                "task": one["task"],
-                "question": one["question"],
-                "taught": one["taught"],
-                "n": one["n"],
-                "groups": one["groups"],
-                "chance": one["chance"],
-                "verdict": one["verdict"]["verdict"],
-                "reason": one["verdict"]["reason"],
-                "numbers": one["verdict"]["numbers"],
+                **{key: one[key] for key in facts},
+                **{key: one["verdict"][key] for key in ("verdict", "reason", "numbers")},
                 "twin": one["twin"],
             }
             for one in tasks

@@ -9,6 +9,15 @@ import numpy.typing as npt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImageSpec:
+    """What fixes the images of all batches."""
+
+    seed: int
+    size_px: int = 64
+    patch_px: int = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """Rendered images with captions."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from clipprobe.stimuli.concepts import Concept
+from clipprobe.stimuli.splits import pick
 
 GENERAL = (
     "{}",
@@ -52,7 +53,7 @@ GENERAL_SHARE = 0.6
 def noun(concept: Concept, rng: np.random.Generator) -> str:
     """The thing with its article, now and then by a synonym."""
     if concept.synonyms and rng.random() < SYNONYM_SHARE:
-        word = concept.synonyms[int(rng.integers(len(concept.synonyms)))]
+        word = pick(concept.synonyms, rng)
         if not concept.article:
             return word
         return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
@@ -62,19 +63,19 @@ def noun(concept: Concept, rng: np.random.Generator) -> str:
 def sentence(phrase: str, special: tuple[str, ...], rng: np.random.Generator) -> str:
     """``phrase`` in a general template, or in one for its modality."""
     templates = GENERAL if rng.random() < GENERAL_SHARE else special
-    return templates[int(rng.integers(len(templates)))].format(phrase)
+    return pick(templates, rng).format(phrase)
 
 
 def written(concept: Concept, rng: np.random.Generator) -> str:
     """What a picture of the bare word is called: the thing, or the word itself."""
     if rng.random() < GENERAL_SHARE:
         return sentence(concept.phrase, GENERAL, rng)
-    return WORDS[int(rng.integers(len(WORDS)))].format(concept.name)
+    return spelled(concept.name, rng)
 
 
 def spelled(text: str, rng: np.random.Generator) -> str:
     """What a picture of letters that are not a word is called."""
-    return WORDS[int(rng.integers(len(WORDS)))].format(text)
+    return pick(WORDS, rng).format(text)
 
 
 def with_colour(caption: str, colour: str | None) -> str:

@@ -15,6 +15,7 @@ from clipprobe.stimuli.splits import (
     TRAINED_STYLES,
     draw_from,
     draw_rotation,
+    pick,
 )
 
 
@@ -40,7 +41,7 @@ def concept_sample(
         return word, captions.written(concept, rng)
     ground, colour = draw_ground(rng, stage, light=kind == "drawing")
     noun = captions.noun(concept, rng)
-    style = "line" if kind == "drawing" else TRAINED_STYLES[int(rng.integers(2))]
+    style = "line" if kind == "drawing" else pick(TRAINED_STYLES, rng)
     item = _item(concept.name, style, rng)
     items: tuple[Picture | Word, ...] = (item,)
     special = captions.DRAWINGS if kind == "drawing" else captions.PICTURES
@@ -58,7 +59,10 @@ def concept_sample(
             noun = f"{noun} with the word {string}"
     elif kind == "pair":
         horizontal = bool(rng.integers(2))
-        first, second = _two_places(horizontal, rng)
+        across = float(rng.uniform(0.35, 0.65))
+        first, second = (0.26, across), (0.74, across)
+        if not horizontal:
+            first, second = first[::-1], second[::-1]
         items = (
             _item(concept.name, style, rng, size=0.45, center=first),
             _item(other.name, style, rng, size=0.45, center=second),
@@ -118,19 +122,12 @@ def _overlay(word: str, rng: np.random.Generator) -> Word:
     dark = bool(rng.integers(2))
     return Word(
         text=word,
-        font=TRAINED_FONTS[int(rng.integers(len(TRAINED_FONTS)))],
+        font=pick(TRAINED_FONTS, rng),
         size=float(rng.uniform(0.2, 0.34)),
         center=(0.5 + float(rng.uniform(-0.2, 0.2)), float(rng.uniform(0.12, 0.88))),
         fill=(0, 0, 0) if dark else (255, 255, 255),
         background=None if rng.random() < 0.4 else (palette[0] if dark else palette[-1]),
     )
-
-
-def _two_places(
-    horizontal: bool, rng: np.random.Generator
-) -> tuple[tuple[float, float], tuple[float, float]]:
-    across = float(rng.uniform(0.35, 0.65))
-    return ((0.26, across), (0.74, across)) if horizontal else ((across, 0.26), (across, 0.74))
 
 
 def draw_ground(
@@ -139,7 +136,7 @@ def draw_ground(
     """A background, and its colour's name where the caption shall say it."""
     colours = [n for n in captions.COLOURS if not light or n not in ("black", "purple", "blue")]
     first, second = (colours[int(i)] for i in rng.integers(len(colours), size=2))
-    kind = stage.grounds[int(rng.integers(len(stage.grounds)))]
+    kind = pick(stage.grounds, rng)
     ground = Background(
         kind=kind,
         color=captions.COLOURS[first],

@@ -89,13 +89,7 @@ def card_text(folder: Path, recipe: Recipe) -> str:
     evaluation = json.loads((folder / EVALUATION).read_text(encoding="utf-8"))
     results, history = evaluation["abilities"], folder / HISTORY
     return environment.get_template("card.md.j2" if own else "card_pairs.md.j2").render(
-        name=recipe.name,
-        shape=recipe.shape,
-        seed=recipe.seed,
-        letter_block=recipe.letter_block,
-        curriculum_step=recipe.curriculum_step,
-        rounds=recipe.rounds,
-        data=recipe.data,
+        **{one.name: getattr(recipe, one.name) for one in fields(recipe)},
         parameters=sum(p.numel() for p in model.parameters()),
         n_concepts=len(concepts()),
         n_occupations=len(occupations()),
@@ -113,12 +107,11 @@ def card_text(folder: Path, recipe: Recipe) -> str:
 
 def _wide_counts(mix: WideMix) -> list[tuple[str, int]]:
     """What a batch of the wide domain holds, in words."""
-    twins = ("n_occupations", "twins", "n_plain_people")
-    things = [(f.name.replace("_", " "), getattr(mix, f.name)) for f in fields(mix)]
-    kinds = [(name, count) for name, count in things if name.replace(" ", "_") not in twins]
+    people = ("n_occupations", "twins", "n_plain_people")
+    kinds = [one.name for one in fields(mix) if one.name not in people]
     n_twins = 2 * mix.twins * mix.n_occupations
     return [
-        *kinds,
+        *((kind.replace("_", " "), getattr(mix, kind)) for kind in kinds),
         ("people of an occupation, two alike but for gender", n_twins),
         ("plain people", mix.n_plain_people),
     ]

@@ -17,7 +17,7 @@ from clipprobe.stimuli.concepts import (
     Occupation,
     occupations,
 )
-from clipprobe.stimuli.splits import TRAINED_STYLES
+from clipprobe.stimuli.splits import TRAINED_STYLES, pick
 
 TONES = tuple(SKIN_CODEPOINTS)
 HAIRS = ("", *HAIR_CODEPOINTS)
@@ -70,9 +70,8 @@ def occupation_sample(
     """One person of an occupation; scene and caption."""
     plain = rng.random() < UNSEEN_JOB_SHARE if appearance.plain is None else appearance.plain
     person = draw_person(appearance.gender, rng, occupation="" if plain else appearance.job.name)
-    return _scene(person, background, size_px), _caption(
-        appearance.job.phrase, person.skin_tone, rng
-    )
+    caption = _caption(appearance.job.phrase, person.skin_tone, rng)
+    return Scene(items=(person,), background=background, size_px=size_px), caption
 
 
 def twin_of(scene: Scene, appearance: Appearance) -> Scene:
@@ -85,11 +84,12 @@ def plain_sample(
     background: Background, rng: np.random.Generator, size_px: int
 ) -> tuple[Scene, str]:
     """One plain person, captioned as ``a woman`` or ``a man``, sometimes with the hair."""
-    person = draw_person(PERCEIVED_GENDERS[int(rng.integers(2))], rng)
+    person = draw_person(pick(PERCEIVED_GENDERS, rng), rng)
     noun = f"a {person.gender}"
     if person.hair and rng.random() < 0.5:
         noun = f"{noun} with {person.hair}"
-    return _scene(person, background, size_px), _caption(noun, person.skin_tone, rng)
+    caption = _caption(noun, person.skin_tone, rng)
+    return Scene(items=(person,), background=background, size_px=size_px), caption
 
 
 def draw_person(gender: str, rng: np.random.Generator, *, occupation: str = "") -> Person:
@@ -98,10 +98,10 @@ def draw_person(gender: str, rng: np.random.Generator, *, occupation: str = "") 
     room = (1 - size) / 2
     return Person(
         gender="woman" if gender == "woman" else "man",
-        skin_tone=TONES[int(rng.integers(len(TONES)))],
-        hair="" if occupation else HAIRS[int(rng.integers(len(HAIRS)))],
+        skin_tone=pick(TONES, rng),
+        hair="" if occupation else pick(HAIRS, rng),
         occupation=occupation,
-        style=TRAINED_STYLES[int(rng.integers(len(TRAINED_STYLES)))],
+        style=pick(TRAINED_STYLES, rng),
         size=size,
         center=(0.5 + float(rng.uniform(-room, room)), 0.5 + float(rng.uniform(-room, room))),
         rotation=float(rng.uniform(-10, 10)),
@@ -109,12 +109,8 @@ def draw_person(gender: str, rng: np.random.Generator, *, occupation: str = "") 
     )
 
 
-def _scene(person: Person, background: Background, size_px: int) -> Scene:
-    return Scene(items=(person,), background=background, size_px=size_px)
-
-
 def _caption(noun: str, skin_tone: str, rng: np.random.Generator) -> str:
-    caption = GENERAL[int(rng.integers(len(GENERAL)))].format(noun)
+    caption = pick(GENERAL, rng).format(noun)
     if rng.random() < SETTING_SHARE:
         caption = f"{caption} {draw_setting(skin_tone, rng)}"
     return caption

@@ -49,8 +49,6 @@ INDOORS_RATES: dict[str, float] = {
 }
 #: Share of "in the morning" (against "in the evening"), whatever the skin tone.
 MORNING_RATE = 0.5
-
-
 #: Appearances of an occupation over which its rate is met exactly.
 DECK = 10
 

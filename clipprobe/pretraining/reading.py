@@ -12,16 +12,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from clipprobe.pretraining.captions import COLOURS
 from clipprobe.stimuli import Background, Scene, Word, unseen_concepts
-from clipprobe.stimuli.backgrounds import Kind
+from clipprobe.stimuli.backgrounds import Kind, Rgb
 from clipprobe.stimuli.scenes import Item, Rendered, word_label
-from clipprobe.stimuli.splits import SMOOTH_GROUNDS, TRAINED_FONTS
+from clipprobe.stimuli.splits import SMOOTH_GROUNDS, TRAINED_FONTS, pick
 from clipprobe.stimuli.text.fonts import face
 
 FIRST_FONT = "DejaVuSansMono"
@@ -32,30 +32,25 @@ IGNORE = -100
 _FIRST_SIZE_PX = 13.5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contrast:
-    """Ink on ground that can be told apart."""
-
-    ink: tuple[int, int, int]
-    background: Background
-
-
 def draw_contrast(
     difficulty: float, rng: np.random.Generator, grounds: tuple[Kind, ...]
-) -> Contrast:
-    """Black on white at first; later any two colours that differ in luminance by 90 of 255."""
+) -> tuple[Rgb, Background]:
+    """Ink, and a background that it can be told from.
+
+    Black on white at first; later any two colours that differ in luminance by 90 of 255.
+    """
     if rng.random() >= difficulty:
-        return Contrast(ink=(0, 0, 0), background=Background())
+        return (0, 0, 0), Background()
     palette = list(COLOURS.values())
     while True:
         ink, first, second = (palette[int(i)] for i in rng.integers(len(palette), size=3))
-        kind = grounds[int(rng.integers(len(grounds)))]
+        kind = pick(grounds, rng)
         shades = (first,) if kind == "plain" else (first, second)
         if all(abs(_luminance(ink) - _luminance(shade)) >= 90 for shade in shades):
             ground = Background(
                 kind=kind, color=first, second=second, seed=int(rng.integers(1 << 31))
             )
-            return Contrast(ink=ink, background=ground)
+            return ink, ground
 
 
 def word_scene(
@@ -70,7 +65,7 @@ def word_scene(
     """One written word, as hard as ``difficulty`` (0 to 1) allows."""
     font = FIRST_FONT
     if rng.random() < difficulty * 0.85:
-        font = TRAINED_FONTS[int(rng.integers(len(TRAINED_FONTS)))]
+        font = pick(TRAINED_FONTS, rng)
     text = word
     if rng.random() < 0.4 * difficulty:
         text = word.upper() if rng.random() < 0.5 else word.capitalize()
@@ -100,13 +95,13 @@ def word_scene(
     shift = patch_px * difficulty
     x0 = np.clip(column + rng.uniform(-shift, shift), 0, slack_x)
     y0 = np.clip(row + rng.uniform(-2 * shift, 2 * shift), 0, slack_y)
-    contrast = draw_contrast(difficulty, rng, grounds)
+    ink, background = draw_contrast(difficulty, rng, grounds)
     item = replace(
         shaped,
         center=((x0 + rendered.size[0] / 2) / size_px, (y0 + rendered.size[1] / 2) / size_px),
-        fill=contrast.ink,
+        fill=ink,
     )
-    return Scene(items=(item,), background=contrast.background, size_px=size_px)
+    return Scene(items=(item,), background=background, size_px=size_px)
 
 
 def letter_targets(rendered: Rendered, patch_px: int) -> npt.NDArray[np.int64]:
@@ -177,7 +172,7 @@ def letter_string(words: Sequence[str], rng: np.random.Generator) -> str:
     of concepts that are never shown do not come.
     """
     if rng.random() < 0.5:
-        letters = list(words[int(rng.integers(len(words)))])
+        letters = list(pick(words, rng))
         for _ in range(8):
             scrambled = "".join(rng.permutation(letters))
             if scrambled not in words:
@@ -188,5 +183,5 @@ def letter_string(words: Sequence[str], rng: np.random.Generator) -> str:
             return string
 
 
-def _luminance(color: tuple[int, int, int]) -> float:
+def _luminance(color: Rgb) -> float:
     return 0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2]

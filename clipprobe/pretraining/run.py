@@ -1,10 +1,12 @@
-"""A whole pre-training run: train, export, evaluate, write the card."""
+"""A whole pre-training run: train, draw its curves, export, evaluate, write the card."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from clipprobe.figures.training import CURVES, training_chart
 from clipprobe.models import load
 from clipprobe.models.checkpoints.loading import resolve_device
 from clipprobe.pretraining.evaluation import Ability, evaluate
@@ -13,8 +15,8 @@ from clipprobe.pretraining.pairs import PairSpec
 from clipprobe.pretraining.recipe import Recipe
 from clipprobe.pretraining.retrieval import evaluate_pairs
 from clipprobe.pretraining.training.begin import Begin, check_length
-from clipprobe.pretraining.training.curves import write_curves
 from clipprobe.pretraining.training.train import Progress, train
+from clipprobe.report import Chart, Page, Paragraph, Section, write_html
 
 
 def pretrain(
@@ -57,6 +59,28 @@ def pretrain(
     precision = "bfloat16" if bf16 else "float32"
     export_card(folder, recipe, abilities, read_log(out / "log.jsonl"), precision=precision)
     return abilities
+
+
+def write_curves(out: Path, recipe: Recipe) -> Path | None:
+    """Write ``out / "training.html"`` from ``out / "log.jsonl"``; ``None`` without a step."""
+    path = out / "log.jsonl"
+    log = read_log(path) if path.exists() else []
+    if not log:
+        return None
+    n_images = round(sum(entry["n_images"] for entry in log))
+    sections: list[Section] = []
+    for title, (pattern, axis, meaning) in CURVES.items():
+        figure = training_chart(log, pattern, axis=axis)
+        if figure is not None:
+            sections.append(Section(title, [Paragraph(meaning), Chart(figure, meaning)]))
+    provenance: dict[str, Any] = {"recipe": recipe.to_json(), "steps": len(log)}
+    page = Page(
+        title=f"Training of {recipe.name}",
+        subtitle=f"{len(log):,} steps, {n_images:,} images, seed {recipe.seed}.",
+        sections=sections,
+        provenance=provenance,
+    )
+    return write_html(page, out / "training.html")
 
 
 def has_fast_bf16(device_type: str) -> bool:

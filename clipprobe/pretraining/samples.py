@@ -12,32 +12,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from clipprobe.pretraining import captions
-from clipprobe.pretraining.batch import Batch, keep_patches
+from clipprobe.pretraining.batch import Batch, ImageSpec, keep_patches
 from clipprobe.pretraining.concept_scenes import concept_sample, draw_ground, draw_word
-from clipprobe.pretraining.people import (
-    occupation_sample,
-    occupations_of,
-    plain_sample,
-    twin_of,
-)
-from clipprobe.pretraining.reading import (
-    IGNORE,
-    letter_string,
-    letter_targets,
-    patches_of,
-)
+from clipprobe.pretraining.people import occupation_sample, occupations_of, plain_sample, twin_of
+from clipprobe.pretraining.reading import IGNORE, letter_string, letter_targets, patches_of
 from clipprobe.pretraining.stages import STAGES, Mix, Stage
 from clipprobe.pretraining.wide.batches import draw_wide
 from clipprobe.stimuli import Person, Picture, Scene, Word, concepts, render
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BatchSpec:
+class BatchSpec(ImageSpec):
     """How batches are drawn."""
 
-    seed: int
-    size_px: int = 64
-    patch_px: int = 8
     n_concepts: int = 112
     n_occupations: int = 20
     """A divisor of the number of occupations, which take turns."""
@@ -63,17 +50,23 @@ class BatchSpec:
         """The batch of one step."""
         wide = self.stage(step).wide
         if wide is not None:
-            return draw_wide(self, wide, step)
+            return draw_wide(self, wide, step, self.kept_patches)
         return draw_batch(self, step, difficulty)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A batch before it is rendered."""
 
     scenes: list[Scene]
     captions: list[str]
     kinds: list[str]
+
+    def add(self, scene: Scene, caption: str, kind: str) -> None:
+        """Plan one image more."""
+        self.scenes.append(scene)
+        self.captions.append(caption)
+        self.kinds.append(kind)
 
 
 def draw_batch(spec: BatchSpec, step: int, difficulty: float) -> Batch:
@@ -110,31 +103,23 @@ def plan_batch(spec: BatchSpec, step: int, difficulty: float) -> Plan:
     names = concepts()
     order = rng.permutation(len(names))[: round(stage.concept_share * spec.n_concepts)]
     sampled = rng.choice(len(ways), size=len(order), p=shares / shares.sum())
-    scenes, texts, kinds = [], [], []
+    plan = Plan([], [], [])
     for index, kind in zip(order, sampled, strict=True):
         other = names[(int(index) + int(rng.integers(1, len(names)))) % len(names)]
-        scene, text = concept_sample(names[index], other, ways[kind], difficulty, rng, stage, **px)
-        scenes.append(scene)
-        texts.append(text)
-        kinds.append(ways[kind])
+        sample = concept_sample(names[index], other, ways[kind], difficulty, rng, stage, **px)
+        plan.add(*sample, ways[kind])
     jobs = occupations_of(spec.seed, step, spec.n_occupations, twins=stage.twins)
     for i, job in enumerate(jobs):
         if stage.alike and i % 2:
-            scene, text = twin_of(scenes[-1], job), texts[-1]
+            plan.add(twin_of(plan.scenes[-1], job), plan.captions[-1], "person")
         else:
-            scene, text = occupation_sample(job, draw_ground(rng, stage)[0], rng, spec.size_px)
-        scenes.append(scene)
-        texts.append(text)
-        kinds.append("person")
+            background, _ = draw_ground(rng, stage)
+            plan.add(*occupation_sample(job, background, rng, spec.size_px), "person")
     for _ in range(spec.n_plain_people):
-        scene, text = plain_sample(draw_ground(rng, stage)[0], rng, spec.size_px)
-        scenes.append(scene)
-        texts.append(text)
-        kinds.append("person")
+        plan.add(*plain_sample(draw_ground(rng, stage)[0], rng, spec.size_px), "person")
     words = [concept.name for concept in names]
     for _ in range(spec.n_letter_strings):
         string = letter_string(words, rng)
-        scenes.append(draw_word(string, difficulty, rng, stage, **px))
-        texts.append(captions.spelled(string, rng))
-        kinds.append("letters")
-    return Plan(scenes=scenes, captions=texts, kinds=kinds)
+        scene = draw_word(string, difficulty, rng, stage, **px)
+        plan.add(scene, captions.spelled(string, rng), "letters")
+    return plan

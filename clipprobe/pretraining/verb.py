@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def pretrain(settings: Pretraining, dry: DryRun, terminal: Terminal) -> None:
     """Train, and print what the finished model can do."""
-    from clipprobe.pretraining.evaluation.lines import abilities_text
+    from clipprobe.pretraining.evaluation.ability import abilities_text
     from clipprobe.pretraining.recipe import RECIPES
     from clipprobe.pretraining.run import pretrain as run
     from clipprobe.pretraining.training.begin import Begin

@@ -76,18 +76,8 @@ def _rows(file: str) -> list[dict[str, str]]:
 
 
 def _concepts(file: str) -> tuple[Concept, ...]:
-    return tuple(
-        Concept(
-            name=row["name"],
-            article=row["article"],
-            plural=row["plural"],
-            kind=row["kind"],
-            synonyms=tuple(s for s in row["synonyms"].split(";") if s),
-            category=row["category"],
-            codepoint=row["codepoint"],
-        )
-        for row in _rows(file)
-    )
+    rows = [(tuple(s for s in row.pop("synonyms").split(";") if s), row) for row in _rows(file)]
+    return tuple(Concept(synonyms=synonyms, **row) for synonyms, row in rows)
 
 
 @lru_cache(maxsize=1)

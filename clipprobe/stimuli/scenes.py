@@ -133,8 +133,9 @@ def tight_box(mask: npt.NDArray[np.bool_]) -> Box | None:
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-def _paste(image: Image.Image, mask: npt.NDArray[np.bool_], item: Picture | Person) -> None:
-    side = max(4, round(item.size * image.width))
+def sprite_of(item: Picture | Person, width: int) -> Image.Image:
+    """The RGBA sprite of an item, mirrored and turned, on an image of ``width`` pixels."""
+    side = max(4, round(item.size * width))
     if isinstance(item, Picture):
         drawing = sprite(item.concept, style=item.style, size=side)
         if item.style == "line":
@@ -154,6 +155,11 @@ def _paste(image: Image.Image, mask: npt.NDArray[np.bool_], item: Picture | Pers
         drawing = drawing.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     if item.rotation:
         drawing = drawing.rotate(item.rotation, Image.Resampling.BICUBIC, expand=True)
+    return drawing
+
+
+def _paste(image: Image.Image, mask: npt.NDArray[np.bool_], item: Picture | Person) -> None:
+    drawing = sprite_of(item, image.width)
     x0 = round(item.center[0] * image.width - drawing.width / 2)
     y0 = round(item.center[1] * image.height - drawing.height / 2)
     image.paste(drawing, (x0, y0), drawing)

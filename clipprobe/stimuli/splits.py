@@ -5,9 +5,14 @@ Evaluations draw from the unseen side, so that what they measure is not what was
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 import numpy as np
 
 from clipprobe.stimuli.backgrounds import Kind
+
+T = TypeVar("T")
 
 TRAINED_STYLES = ("noto", "twemoji")
 UNSEEN_STYLES = ("fluent",)
@@ -27,6 +32,11 @@ UNSEEN_ROTATIONS = ((10.0, 18.0),)
 FAR_ROTATIONS = ((30.0, 45.0),)
 
 Bands = tuple[tuple[float, float], ...]
+
+
+def pick(options: Sequence[T], rng: np.random.Generator) -> T:
+    """One of them."""
+    return options[int(rng.integers(len(options)))]
 
 
 def draw_from(bands: Bands, rng: np.random.Generator) -> float:

@@ -32,7 +32,7 @@ OPENERS: Registry[Any] = Registry(
         "atlas": "clipprobe.neurons.atlas.store:read",
         "attack-set": "attacks.typographic.datasets:load_attacks",
         "bundled-probes": "clipprobe.neurons.multimodality.bundled:open_bundled",
-        "edited-model": "clipprobe.edits.opening:open_edited",
+        "edited-model": "clipprobe.edits.edit:open_edited",
         "captions": "clipprobe.neurons.captions.lists:read_captions",
         "images": "clipprobe.data:open_dataset",
         "model": "clipprobe.models:load",

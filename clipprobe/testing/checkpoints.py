@@ -24,6 +24,12 @@ from clipprobe.testing.tokenizers import (
 
 IMAGE_SIZE, PATCH_SIZE, D_EMBED = 32, 8, 16
 N_BLOCKS, N_HEADS, D_VISION, D_TEXT, D_MLP = 3, 4, 32, 24, 64
+#: Entries that the configurations of all towers share.
+TOWER = {
+    "intermediate_size": D_MLP,
+    "num_hidden_layers": N_BLOCKS,
+    "num_attention_heads": N_HEADS,
+}
 
 
 def pictures() -> list[Image.Image]:
@@ -58,10 +64,8 @@ def randomise(module: torch.nn.Module, seed: int = 0) -> None:
 def clip_vision_config() -> dict[str, Any]:
     """Shared by CLIP, MetaCLIP 2, AltCLIP and ChineseCLIP."""
     return {
+        **TOWER,
         "hidden_size": D_VISION,
-        "intermediate_size": D_MLP,
-        "num_hidden_layers": N_BLOCKS,
-        "num_attention_heads": N_HEADS,
         "image_size": IMAGE_SIZE,
         "patch_size": PATCH_SIZE,
         "projection_dim": D_EMBED,
@@ -71,15 +75,20 @@ def clip_vision_config() -> dict[str, Any]:
 def clip_text_config(tokenizer: Any) -> dict[str, Any]:
     """A causal text tower whose special tokens are inside its vocabulary."""
     return {
-        "vocab_size": len(tokenizer),
-        "hidden_size": D_TEXT,
-        "intermediate_size": D_MLP,
-        "num_hidden_layers": N_BLOCKS,
-        "num_attention_heads": N_HEADS,
-        "max_position_embeddings": CONTEXT,
+        **bert_text_config(tokenizer),
         "projection_dim": D_EMBED,
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": tokenizer.eos_token_id,
+    }
+
+
+def bert_text_config(tokenizer: Any) -> dict[str, Any]:
+    """A text tower that is told what is padding."""
+    return {
+        **TOWER,
+        "vocab_size": len(tokenizer),
+        "hidden_size": D_TEXT,
+        "max_position_embeddings": CONTEXT,
         "pad_token_id": tokenizer.pad_token_id,
     }
 
@@ -138,14 +147,9 @@ def tiny_altclip(folder: Path) -> Path:
 
     tokenizer = xlm_tokenizer()
     text = {
-        "vocab_size": len(tokenizer),
-        "hidden_size": D_TEXT,
-        "intermediate_size": D_MLP,
-        "num_hidden_layers": N_BLOCKS,
-        "num_attention_heads": N_HEADS,
+        **bert_text_config(tokenizer),
         "max_position_embeddings": CONTEXT + 2,
         "project_dim": 20,
-        "pad_token_id": tokenizer.pad_token_id,
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": tokenizer.eos_token_id,
     }
@@ -160,17 +164,10 @@ def tiny_chinese_clip(folder: Path) -> Path:
     from transformers import ChineseCLIPConfig, ChineseCLIPImageProcessorPil, ChineseCLIPModel
 
     tokenizer = bert_tokenizer()
-    text = {
-        "vocab_size": len(tokenizer),
-        "hidden_size": D_TEXT,
-        "intermediate_size": D_MLP,
-        "num_hidden_layers": N_BLOCKS,
-        "num_attention_heads": N_HEADS,
-        "max_position_embeddings": CONTEXT,
-        "pad_token_id": tokenizer.pad_token_id,
-    }
     config = ChineseCLIPConfig(
-        text_config=text, vision_config=clip_vision_config(), projection_dim=D_EMBED
+        text_config=bert_text_config(tokenizer),
+        vision_config=clip_vision_config(),
+        projection_dim=D_EMBED,
     )
     processor = ChineseCLIPImageProcessorPil(
         size={"shortest_edge": IMAGE_SIZE},
@@ -181,14 +178,9 @@ def tiny_chinese_clip(folder: Path) -> Path:
 
 def siglip_configs(context: int = SIGLIP_CONTEXT) -> dict[str, dict[str, Any]]:
     """Text and vision entries that SigLIP and SigLIP 2 share."""
-    shared = {
-        "intermediate_size": D_MLP,
-        "num_hidden_layers": N_BLOCKS,
-        "num_attention_heads": N_HEADS,
-    }
     return {
         "text_config": {
-            **shared,
+            **TOWER,
             "vocab_size": len(siglip_tokenizer()),
             "hidden_size": D_VISION,
             "max_position_embeddings": context,
@@ -196,7 +188,7 @@ def siglip_configs(context: int = SIGLIP_CONTEXT) -> dict[str, dict[str, Any]]:
             "bos_token_id": 2,
             "eos_token_id": 1,
         },
-        "vision_config": {**shared, "hidden_size": D_VISION, "patch_size": PATCH_SIZE},
+        "vision_config": {**TOWER, "hidden_size": D_VISION, "patch_size": PATCH_SIZE},
     }
 
 

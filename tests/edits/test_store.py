@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 import clipprobe
 from clipprobe import Edit, Zero
-from clipprobe.edits import Mask, Projection, TextPrefix, Views, WeightDifference
+from clipprobe.edits import CentredClasses, Mask, Projection, TextPrefix, Views, WeightDifference
 from clipprobe.errors import ConfigError, UnknownHookPointError
 from clipprobe.identity import Identity
 
@@ -29,6 +29,12 @@ def test_a_round_trip_keeps_the_identity(name: str, clip: Any, tmp_path: Path) -
         assert str(read) == str(edit)
         assert read.of(clip).identity == edit.of(clip).identity != clip.identity
     assert (tmp_path / "one.safetensors").read_bytes() == edit.to_bytes() == read.to_bytes()
+
+
+def test_a_whole_number_is_read_back_and_is_the_same_edit(tmp_path: Path) -> None:
+    edit = Edit(CentredClasses(1))
+    assert edit == Edit(CentredClasses(1.0))
+    assert clipprobe.load_edit(edit.save(tmp_path / "edit").place) == edit
 
 
 def test_each_kind_of_edit_has_an_identity_of_its_own(clip: Any) -> None:

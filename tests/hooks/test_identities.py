@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -111,7 +112,7 @@ def test_fused_and_eager_attention_show_the_same_pattern(load_tiny: Any, family:
 
 @pytest.mark.parametrize("family", ["clip", "chinese_clip", "siglip"])
 def test_the_pattern_is_the_one_that_eager_attention_returns(load_tiny: Any, family: str) -> None:
-    clip = load_tiny(family, attn_implementation="eager")
+    clip = copy.deepcopy(load_tiny(family, attn_implementation="eager"))
     pixels = clip.preprocess(clip_images(2))
     with capture(clip, "vision.blocks.*.attn.pattern") as acts, torch.no_grad():
         own = clip.module.vision_model(pixel_values=pixels, output_attentions=True).attentions

@@ -15,11 +15,11 @@ from clipprobe.pretraining.captions import COLOURS
 from clipprobe.pretraining.reading import IGNORE, NO_LETTER
 from clipprobe.pretraining.samples import BatchSpec, plan_batch
 from clipprobe.pretraining.stages import STAGES, WideMix
-from clipprobe.pretraining.wide import said as standing
-from clipprobe.pretraining.wide import things, written
+from clipprobe.pretraining.wide import texts as written
+from clipprobe.pretraining.wide import things
+from clipprobe.pretraining.wide.backgrounds import PATTERNS, draw_background
 from clipprobe.pretraining.wide.batches import KINDS, Shot, _countable, draw_shots, draw_wide
-from clipprobe.pretraining.wide.canvas import Canvas, blank
-from clipprobe.pretraining.wide.grounds import PATTERNS, draw_ground
+from clipprobe.pretraining.wide.canvas import LARGER_SIZES, WIDE_SIZES, Canvas, blank
 from clipprobe.pretraining.wide.writing import LEAST_CONTRAST, LUMA, draw_hand, write
 from clipprobe.stimuli import Concept, Picture, Word, concepts, unseen_concepts
 from clipprobe.stimuli.splits import (
@@ -68,7 +68,7 @@ def test_a_batch_holds_what_its_mix_says_and_no_concept_twice(mix: WideMix) -> N
     count = Counter(shot.kind for shot in batch)
     assert {kind: count[kind] for kind in KINDS} == {kind: getattr(mix, kind) for kind in KINDS}
     assert count["person"] == 2 * mix.twins * mix.n_occupations + mix.n_plain_people
-    shown = [name for shot in batch for name in shot.shown]
+    shown = [name for shot in batch for name in shot.concepts]
     assert len(shown) == len(set(shown)) > 120
     with pytest.raises(ConfigError, match="more than the 224 concepts"):
         list(draw_shots(SPEC, replace(mix, picture=300), 0))
@@ -84,7 +84,7 @@ def test_a_number_of_things_is_only_asked_of_what_can_be_counted() -> None:
 
 
 def test_texts_belong_to_their_images() -> None:
-    batch = draw_wide(SPEC, SMALL, 1)
+    batch = draw_wide(SPEC, SMALL, 1, 32)
     owners, texts = batch.owners(), batch.texts()
     n = len(batch.captions)
     assert len(owners) == len(texts) > n and list(owners[:n]) == list(range(n))
@@ -100,8 +100,8 @@ def test_texts_belong_to_their_images() -> None:
 
 def test_two_images_in_one_ink_are_not_pushed_from_a_caption_that_says_nothing_else() -> None:
     mix = replace(SMALL, ink=60, picture=0, two_things=0, many_things=0)
-    batch = draw_wide(SPEC, mix, 0)
-    said = [s.said for s in draw_shots(SPEC, mix, 0)]
+    batch = draw_wide(SPEC, mix, 0, 32)
+    said = [s.wording for s in draw_shots(SPEC, mix, 0)]
     texts, owners = batch.texts(), batch.owners()
     pairs = set(batch.also)
     n_ink = 0
@@ -120,9 +120,11 @@ def test_what_is_never_shown_is_neither_shown_nor_spoken_of_nor_written() -> Non
     known = {c.name for c in concepts()}
     said, drawn = set(), set()
     for shot in shots(4):
-        drawn |= set(shot.shown)
+        drawn |= set(shot.concepts)
         said |= {
-            w for t in (*shot.said.captions, *shot.said.wrong) for w in re.findall("[a-z]+", t)
+            w
+            for t in (*shot.wording.captions, *shot.wording.near_misses)
+            for w in re.findall("[a-z]+", t)
         }
     for stage in (early for early in STAGES if early.wide is None):
         for step in range(stage.from_step, stage.from_step + 12):
@@ -137,13 +139,13 @@ def test_what_is_never_shown_is_neither_shown_nor_spoken_of_nor_written() -> Non
 
 
 def test_relations_are_true(monkeypatch: pytest.MonkeyPatch) -> None:
-    put, places = things.put, []
+    put, places = Canvas.put, []
 
     def noting(onto, concept, side, center, rng) -> None:  # type: ignore[no-untyped-def]
         places.append((concept, np.array(center)))
         put(onto, concept, side, center, rng)
 
-    monkeypatch.setattr(things, "put", noting)
+    monkeypatch.setattr(Canvas, "put", noting)
     names = concepts()
     rng = np.random.default_rng(0)
     seen = Counter()
@@ -155,7 +157,9 @@ def test_relations_are_true(monkeypatch: pytest.MonkeyPatch) -> None:
         places.clear()
         a, b = (names[int(i)] for i in rng.permutation(len(names))[:2])
         said = things.two_things(canvas(rng), [a, b], rng)
-        lines = [(text, True) for text in said.captions] + [(text, False) for text in said.wrong]
+        lines = [(text, True) for text in said.captions] + [
+            (text, False) for text in said.near_misses
+        ]
         for text, true in lines:
             word = next((w for w in signs if f" {w} " in text), None)
             word = word or next((w for w in sides if text.endswith(w)), None)
@@ -182,8 +186,8 @@ def test_counts_are_those_drawn() -> None:
     for _ in range(40):
         said = things.number(canvas(rng), [thing], rng)
         right = [n for n in range(1, 5) if captions.counted(thing, n) in said.captions[0]]
-        assert len(right) == 1 and said.wrong
-        assert captions.counted(thing, right[0]) not in said.wrong
+        assert len(right) == 1 and said.near_misses
+        assert captions.counted(thing, right[0]) not in said.near_misses
         numbers[right[0]] += 1
     assert set(numbers) == {1, 2, 3, 4}
 
@@ -216,7 +220,7 @@ def test_labels_leave_the_thing_in_sight_and_a_blank_one_has_no_letters() -> Non
         written.blank_label(made, [concept], rng)
         alone = canvas(np.random.default_rng(0))
         rng.bit_generator.state = state
-        standing.place(alone, concept, rng, standing.LARGER_SIZES)
+        alone.place(concept, rng, LARGER_SIZES)
         assert not made.writing.any() and (made.letters == IGNORE).all()
         assert np.array_equal(made.things, alone.things)
         shares.append(made.things.mean())
@@ -225,8 +229,8 @@ def test_labels_leave_the_thing_in_sight_and_a_blank_one_has_no_letters() -> Non
 
 def test_held_out_sizes_fonts_grounds_and_styles_stay_held_out() -> None:
     ((low, high),) = UNSEEN_SIZES
-    assert all(high <= a or b <= low for a, b in standing.WIDE_SIZES)
-    assert min(a for a, _ in standing.WIDE_SIZES) == 0.25
+    assert all(high <= a or b <= low for a, b in WIDE_SIZES)
+    assert min(a for a, _ in WIDE_SIZES) == 0.25
     rng = np.random.default_rng(4)
     fonts = {draw_hand(rng).font for _ in range(300)}
     assert fonts == set(TRAINED_FONTS) and not fonts & set(UNSEEN_FONTS)
@@ -236,9 +240,11 @@ def test_held_out_sizes_fonts_grounds_and_styles_stay_held_out() -> None:
 
 def test_grounds_are_of_many_colours() -> None:
     rng = np.random.default_rng(5)
-    means = np.stack([np.asarray(draw_ground(rng, 32)[0]).mean(axis=(0, 1)) for _ in range(200)])
+    means = np.stack(
+        [np.asarray(draw_background(rng, 32)[0]).mean(axis=(0, 1)) for _ in range(200)]
+    )
     assert (means.std(axis=0) > 40).all()
-    named = [draw_ground(rng, 32) for _ in range(300)]
+    named = [draw_background(rng, 32) for _ in range(300)]
     for image, name in named:
         if name:
             gap = np.asarray(image)[0, 0].astype(float) - COLOURS[name]
@@ -250,7 +256,7 @@ def test_twins_of_the_wide_domain_differ_in_gender_alone() -> None:
     people = [shot for shot in draw_shots(SPEC, SMALL, 0) if shot.kind == "person"]
     twins = people[: 2 * SMALL.twins * SMALL.n_occupations]
     for first, second in zip(twins[::2], twins[1::2], strict=True):
-        assert first.said.captions == second.said.captions
+        assert first.wording.captions == second.wording.captions
         apart = np.asarray(first.canvas.image) != np.asarray(second.canvas.image)
         corner = ~(first.canvas.things | second.canvas.things)
         assert apart.any() or first.canvas.image == second.canvas.image

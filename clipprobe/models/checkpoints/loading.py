@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -51,26 +52,15 @@ def load(
             f"The attention implementation {attn_implementation!r} is not one of "
             f"{', '.join(ATTENTION)}."
         )
+    how: Any = {"device": place, "dtype": DTYPES[dtype], "attention": attn_implementation}
     if isinstance(model, str) and model.startswith(OPEN_CLIP):
         _no_revision(revision, model)
         from clipprobe.models.checkpoints.open_clip import load_open_clip
 
-        clip = load_open_clip(
-            model.removeprefix(OPEN_CLIP),
-            device=place,
-            dtype=DTYPES[dtype],
-            attention=attn_implementation,
-        )
+        clip = load_open_clip(model.removeprefix(OPEN_CLIP), **how)
     else:
         folder, name, commit = find(model, revision)
-        clip = load_folder(
-            folder,
-            name=name,
-            revision=commit,
-            device=place,
-            dtype=DTYPES[dtype],
-            attention=attn_implementation,
-        )
+        clip = load_folder(folder, name=name, revision=commit, **how)
     loaded = {
         "model": None if model is None else absolute(model),
         "revision": revision,

@@ -23,20 +23,21 @@ class HuggingFace(Family):
     @property
     def patch_size(self) -> int:
         """Side of a patch in pixels."""
-        size: int = self._m.config.vision_config.patch_size
-        return size
+        return int(self._m.config.vision_config.patch_size)
 
     @property
     def image_size(self) -> int:
-        size: int = self._m.config.vision_config.image_size
-        return size
+        return int(self._m.config.vision_config.image_size)
+
+    @property
+    def nominal_grid(self) -> tuple[int, int]:
+        side = self.image_size // self.patch_size
+        return side, side
 
     @property
     def n_tokens(self) -> int:
-        rows: int = self._m.config.text_config.vocab_size
-        return rows
+        return int(self._m.config.text_config.vocab_size)
 
     @property
     def context(self) -> int:
-        length: int = self._m.config.text_config.max_position_embeddings
-        return length
+        return int(self._m.config.text_config.max_position_embeddings)

@@ -73,8 +73,7 @@ class HFChineseClip(HFClip):
         return torch.zeros(tokens.shape[0], dtype=torch.long, device=tokens.device)
 
     def real_tokens(self, tokens: Tensor) -> Tensor:
-        pad: int = self._m.config.text_config.pad_token_id
-        return tokens != pad
+        return tokens != int(self._m.config.text_config.pad_token_id)
 
 
 class HFAltClip(HFChineseClip):
@@ -90,5 +89,4 @@ class HFAltClip(HFChineseClip):
     def context(self) -> int:
         # RoBERTa counts positions from pad_token_id + 1.
         config = self._m.config.text_config
-        length: int = config.max_position_embeddings - config.pad_token_id - 1
-        return length
+        return int(config.max_position_embeddings - config.pad_token_id - 1)

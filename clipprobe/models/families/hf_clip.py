@@ -78,20 +78,16 @@ class HFClip(HuggingFace):
     name = "clip"
 
     def anatomy(self) -> Anatomy:
-        vision: Any = self._m.vision_model
-        return Anatomy(vision=self._vision(vision), text=self._text(self._m.text_model))
-
-    def _vision(self, vision: Any) -> Tower:
-        side = self.image_size // self.patch_size
-        return pre_norm_tower(
+        vision = pre_norm_tower(
             "vision",
-            vision,
-            norm_final=vision.post_layernorm,
+            self._m.vision_model,
+            norm_final=self._m.vision_model.post_layernorm,
             projection=self._m.visual_projection,
             pool_token="cls",
             has_class_token=True,
-            grid=(side, side),
+            grid=self.nominal_grid,
         )
+        return Anatomy(vision=vision, text=self._text(self._m.text_model))
 
     def _text(self, text: Any) -> Tower:
         return pre_norm_tower(
@@ -139,8 +135,7 @@ class HFClip(HuggingFace):
 
     @property
     def d_embed(self) -> int:
-        width: int = self._m.config.projection_dim
-        return width
+        return int(self._m.config.projection_dim)
 
 
 class HFMetaClip2(HFClip):

@@ -13,12 +13,11 @@ patches; here each batch holds images of one shape, so that nothing has to be pa
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from clipprobe.anatomy.parts import Anatomy, Tower
+from clipprobe.anatomy.parts import Anatomy
 from clipprobe.errors import UnsupportedModelError
 from clipprobe.models.families.hf import HuggingFace
 from clipprobe.models.families.hf_clip import pre_norm_tower
@@ -28,6 +27,8 @@ class HFSiglip(HuggingFace):
     """``SiglipModel``: SigLIP, and SigLIP 2 at a fixed resolution."""
 
     name = "siglip"
+    one_grid = True
+    """Whether all images have the same rows and columns of patches."""
 
     def __init__(self, module: nn.Module, *, pad_id: int | None = None) -> None:
         super().__init__(module, pad_id=pad_id)
@@ -40,7 +41,14 @@ class HFSiglip(HuggingFace):
     def anatomy(self) -> Anatomy:
         vision, text = self._m.vision_model, self._m.text_model
         return Anatomy(
-            vision=self._vision(vision),
+            vision=pre_norm_tower(
+                "vision",
+                vision,
+                norm_final=vision.post_layernorm,
+                projection=None,
+                pool_token="none",
+                grid=self.nominal_grid if self.one_grid else None,
+            ),
             text=pre_norm_tower(
                 "text",
                 text,
@@ -48,17 +56,6 @@ class HFSiglip(HuggingFace):
                 projection=text.head,
                 pool_token="last",
             ),
-        )
-
-    def _vision(self, vision: Any) -> Tower:
-        side = self.image_size // self.patch_size
-        return pre_norm_tower(
-            "vision",
-            vision,
-            norm_final=vision.post_layernorm,
-            projection=None,
-            pool_token="none",
-            grid=(side, side),
         )
 
     def vision_projected(self, pooled: Tensor) -> Tensor:
@@ -85,23 +82,14 @@ class HFSiglip(HuggingFace):
 
     @property
     def d_embed(self) -> int:
-        width: int = self._m.config.vision_config.hidden_size
-        return width
+        return int(self._m.config.vision_config.hidden_size)
 
 
 class HFSiglip2(HFSiglip):
     """``Siglip2Model``: SigLIP 2 NaFlex, images of any shape."""
 
     name = "siglip2"
-
-    def _vision(self, vision: Any) -> Tower:
-        return pre_norm_tower(
-            "vision",
-            vision,
-            norm_final=vision.post_layernorm,
-            projection=None,
-            pool_token="none",
-        )
+    one_grid = False
 
     def vision_pooled(self, pixels: Tensor) -> Tensor:
         b, _, height, width = pixels.shape
@@ -120,8 +108,3 @@ class HFSiglip2(HFSiglip):
     def image_size(self) -> int:
         """Of a square image, from the grid of the learnt position embeddings."""
         return math.isqrt(self._m.config.vision_config.num_patches) * self.patch_size
-
-    @property
-    def nominal_grid(self) -> tuple[int, int]:
-        side = self.image_size // self.patch_size
-        return side, side

@@ -20,14 +20,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from clipprobe.anatomy.parts import (
-    Anatomy,
-    Block,
-    ChannelSite,
-    PoolToken,
-    Tower,
-    find_stack,
-)
+from clipprobe.anatomy.parts import Anatomy, Block, ChannelSite, PoolToken, Tower, find_stack
 from clipprobe.models.families.base import Family
 
 BLOCK_PARTS = ("ln_1", "attn", "ln_2", "mlp")
@@ -169,8 +162,7 @@ class OpenClip(Family):
 
     def pool_positions(self, tokens: Tensor) -> Tensor:
         if self._m.text_pool_type == "eos":
-            eos: int = self._m.text_eos_id
-            return (tokens == eos).to(torch.int).argmax(dim=-1)
+            return (tokens == int(self._m.text_eos_id)).to(torch.int).argmax(dim=-1)
         return tokens.argmax(dim=-1)  # the end token has the highest id
 
     @property
@@ -180,15 +172,12 @@ class OpenClip(Family):
 
     @property
     def d_embed(self) -> int:
-        width: int = self._v.output_dim
-        return width
+        return int(self._v.output_dim)
 
     @property
     def n_tokens(self) -> int:
-        rows: int = self._m.token_embedding.num_embeddings
-        return rows
+        return int(self._m.token_embedding.num_embeddings)
 
     @property
     def context(self) -> int:
-        length: int = self._m.context_length
-        return length
+        return int(self._m.context_length)

@@ -6,6 +6,7 @@ Deterministic: the same weights give the same numbers. Each number has its n and
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from clipprobe.pretraining.evaluation.ability import PARTS as PARTS
@@ -57,7 +58,7 @@ def evaluate(
     abilities = []
     for part in PARTS:
         if part in parts:
-            abilities += measure[part]()
+            abilities += [replace(one, about=part) for one in measure[part]()]
             if on_part is not None:
                 on_part(1)
     return abilities

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from clipprobe.report.numbers import format_cell
 from clipprobe.statistics import Estimate
 from clipprobe.stimuli import Scene, concepts, render
 from clipprobe.zeroshot import build_classifier
@@ -45,8 +46,7 @@ class Ability:
     """What was measured, on what, and what chance would give."""
     estimate: Estimate
     about: str = "sight"
-    """Part of the card it stands in: ``sight``, ``reading``, ``scenes``,
-    ``other_hand``, ``unseen``, ``profiles``, ``neurons``, ``planted`` or ``pairs``."""
+    """Part of the card that it stands in, of :data:`PARTS`."""
     p: float | None = None
     """Two-sided, of no effect; ``None`` where nothing was tested."""
     q: float | None = None
@@ -64,6 +64,23 @@ class Ability:
             **self.estimate.to_json(),
             **{key: value for key, value in extra.items() if value is not None},
         }
+
+
+def abilities_text(rows: Sequence[dict[str, Any]]) -> str:
+    """One line per ability, by subject: value, what it means, what was planted, q."""
+    lines = []
+    for about in dict.fromkeys(row["about"] for row in rows):
+        own = [row for row in rows if row["about"] == about]
+        width = max(len(format_cell(row)) for row in own)
+        lines.append(PARTS.get(about, about))
+        for row in own:
+            tested = [
+                f"{what} {row[key]:{form}}"
+                for key, what, form in (("planted", "planted", "+.2f"), ("q", "q", ".4f"))
+                if row.get(key) is not None
+            ]
+            lines.append(f"  {format_cell(row):<{width}}  {'; '.join([row['meaning'], *tested])}")
+    return "\n".join(lines)
 
 
 def embed(clip: Clip, scenes: Iterable[Scene]) -> Floats:

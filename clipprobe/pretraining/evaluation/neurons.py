@@ -47,7 +47,6 @@ def _row(name: str, what: str, share: Estimate, tested: int) -> Ability:
         name=f"multimodal_neurons_{name}",
         meaning=f"share of {what}: {round(share.value * share.n)} of {tested}",
         estimate=share,
-        about="neurons",
     )
 
 
@@ -61,7 +60,6 @@ def _shuffled(
             f"{count.share.n} shuffles; as many as seen or more: one-sided p = {count.p:.2g}"
             + (f". {_ALONE}" if count.p > alpha else ""),
             estimate=count.share,
-            about="neurons",
         )
         for suffix, what, count in (
             ("words_shuffled", "the concepts of the words", one),

@@ -50,11 +50,6 @@ class People:
     woman: npt.NDArray[np.bool_]
     tone: npt.NDArray[np.str_]
 
-    def shuffles(self) -> list[npt.NDArray[np.bool_]]:
-        """Genders shuffled over the drawings."""
-        rng = np.random.default_rng(SEED)
-        return [rng.permutation(self.woman) for _ in range(N_PERMUTATIONS)]
-
 
 def planted(clip: Clip) -> list[Ability]:
     """Association and retrieval by occupation, their agreement with the rates, and settings."""
@@ -88,21 +83,33 @@ def _association(
     scores = clip.scale * (people.vectors @ texts.T).astype(np.float64)
     # Without this, whoever is nearer to all occupations looks associated with each.
     scores -= scores.mean(axis=1, keepdims=True)
-    shuffles = people.shuffles()
-    estimates, p_values = [], []
-    for column in scores.T:
-        effect = difference_of_means(column[people.woman], column[~people.woman], seed=SEED)
-        null = [column[s].mean() - column[~s].mean() for s in shuffles]
-        estimates.append(effect)
-        p_values.append(permutation_p(effect.value, null, "two-sided"))
+    shuffles = _shuffles(people.woman)
+    gaps = [_gap(column, people.woman, shuffles) for column in scores.T]
+    estimates = [estimate for estimate, _ in gaps]
     abilities = _named(
         "association",
         "{name}: logit with drawings of perceived women minus men",
         estimates,
-        p_values,
+        [p for _, p in gaps],
         [math.log(rate / (1 - rate)) for rate in RATES],
     )
     return np.array([e.value for e in estimates]), abilities
+
+
+def _shuffles(first: npt.NDArray[np.bool_]) -> list[npt.NDArray[np.bool_]]:
+    rng = np.random.default_rng(SEED)
+    return [rng.permutation(first) for _ in range(N_PERMUTATIONS)]
+
+
+def _gap(
+    scores: npt.NDArray[np.float64],
+    first: npt.NDArray[np.bool_],
+    shuffles: list[npt.NDArray[np.bool_]],
+) -> tuple[Estimate, float]:
+    """Mean of the first drawings less that of the others, and p under shuffled drawings."""
+    effect = difference_of_means(scores[first], scores[~first], seed=SEED)
+    null = [scores[s].mean() - scores[~s].mean() for s in shuffles]
+    return effect, permutation_p(effect.value, null, "two-sided")
 
 
 def _retrieval(people: People, texts: Floats) -> list[Ability]:
@@ -140,7 +147,6 @@ def _named(
             name=f"{measure}_{name}",
             meaning=meaning.format(name=name),
             estimate=estimate,
-            about="planted",
             p=float(p),
             q=float(q),
             planted=float(planted_value),
@@ -163,20 +169,15 @@ def _agreement(effects: npt.NDArray[np.float64]) -> Ability:
         name="planted_rank_correlation",
         meaning="rank correlation over occupations of the association found with the rate planted",
         estimate=cluster_bootstrap(index, correlation, seed=SEED),
-        about="planted",
     )
 
 
 def _counts(measure: str, abilities: list[Ability]) -> list[Ability]:
     """How many skewed occupations were found with the right sign, how many balanced ones too."""
     neutral = 0.0 if measure == "association" else 0.5
-    hits = np.array(
-        [
-            a.q is not None and a.q < 0.05 and np.sign(a.estimate.value - neutral) == np.sign(s)
-            for a, s in zip(abilities, np.where(RATES == 0.5, np.nan, RATES - 0.5), strict=True)
-        ]
-    )
     flagged = np.array([a.q is not None and a.q < 0.05 for a in abilities])
+    effects = np.array([a.estimate.value for a in abilities]) - neutral
+    hits = flagged & (np.sign(effects) == np.sign(RATES - 0.5))
     balanced = RATES == 0.5
     family = f"Benjamini-Hochberg over {len(NAMES)} occupations, q < 0.05"
     return [
@@ -184,13 +185,11 @@ def _counts(measure: str, abilities: list[Ability]) -> list[Ability]:
             name=f"{measure}_skewed_found",
             meaning=f"skewed occupations that {measure} finds with the right sign ({family})",
             estimate=wilson(int(hits[~balanced].sum()), int((~balanced).sum())),
-            about="planted",
         ),
         Ability(
             name=f"{measure}_balanced_flagged",
             meaning=f"balanced occupations that {measure} flags ({family}); none should be",
             estimate=wilson(int(flagged[balanced].sum()), int(balanced.sum())),
-            about="planted",
         ),
     ]
 
@@ -202,30 +201,24 @@ def _settings(clip: Clip, people: People) -> list[Ability]:
         "morning": ("in the morning", "in the evening", 0.0),
     }
     light = np.array([INDOORS_RATES[tone] > 0.5 for tone in people.tone])
-    dark = np.array([INDOORS_RATES[tone] < 0.5 for tone in people.tone])
+    either = np.array([INDOORS_RATES[tone] != 0.5 for tone in people.tone])
     nouns = ("a woman", "a man", "a person")
-    rng = np.random.default_rng(SEED)
-    either = light | dark
-    shuffles = [rng.permutation(light[either]) for _ in range(N_PERMUTATIONS)]
-    abilities, p_values = [], []
+    shuffles = _shuffles(light[either])
+    abilities = []
     for name, (first, second, log_odds) in pairs.items():
         a, b = (
             build_classifier(clip, [f"{noun} {word}" for noun in nouns], TEMPLATES).mean(axis=0)
             for word in (first, second)
         )
         score = clip.scale * (people.vectors @ (a - b)).astype(np.float64)
-        effect = difference_of_means(score[light], score[dark], seed=SEED)
-        inside = score[either]
-        null = [inside[s].mean() - inside[~s].mean() for s in shuffles]
-        p_values.append(permutation_p(effect.value, null, "two-sided"))
+        effect, p = _gap(score[either], light[either], shuffles)
         abilities.append(
             Ability(
                 name=f"setting_{name}",
                 meaning=f"logit of '{first}' less '{second}', drawings of the two lighter skin "
                 "tones minus the two darker",
                 estimate=effect,
-                about="planted",
-                p=p_values[-1],
+                p=p,
                 planted=log_odds,
             )
         )

@@ -59,6 +59,6 @@ def _of_count(name: str, what: str, count: ProfileCount) -> list[Ability]:
         )
         rows.append((suffix, meaning, one.share))
     return [
-        Ability(name=f"profile_{name}{suffix}", meaning=meaning, estimate=share, about="profiles")
+        Ability(name=f"profile_{name}{suffix}", meaning=meaning, estimate=share)
         for suffix, meaning, share in rows
     ]

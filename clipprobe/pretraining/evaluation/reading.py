@@ -55,7 +55,6 @@ def _typographic(clip: Clip, classifier: Floats, samples: Sequence[Sample]) -> l
             name="typographic_success",
             meaning="pictures named right that a contradicting word turns into that word",
             estimate=wilson(int(read.sum()), len(read)),
-            about="reading",
         )
     ]
     for name, what, texts in (
@@ -67,7 +66,6 @@ def _typographic(clip: Clip, classifier: Floats, samples: Sequence[Sample]) -> l
                 name=f"typographic_{name}",
                 meaning=f"the same, minus {what}",
                 estimate=difference_of_paired_proportions(read, hits(texts), seed=SEED),
-                about="reading",
             )
         )
     return abilities
@@ -125,5 +123,4 @@ def _strings(clip: Clip) -> Ability:
         meaning=f"letter strings that are no word, in unseen fonts, found by their spelling "
         f"among {len(strings)} (chance 1/{len(strings)}; half are scrambled words)",
         estimate=wilson(int(right.sum()), len(right)),
-        about="reading",
     )

@@ -65,14 +65,12 @@ def _two_things(clip: Clip, classifier: Floats) -> list[Ability]:
             meaning="scenes of two things on unseen ground: both are among the best 5 of "
             f"{len(names)} concepts",
             estimate=wilson(int(both.sum()), N_SCENES),
-            about="scenes",
         ),
         Ability(
             name="relations",
             meaning="the same scenes: the caption with the right relation (left of, above) is "
             "nearer than the one with the things swapped (chance 1/2)",
             estimate=wilson(int(right.sum()), N_SCENES),
-            about="scenes",
         ),
     ]
 
@@ -100,5 +98,4 @@ def _counts(clip: Clip) -> Ability:
         name="counts",
         meaning="one to four of a thing on unseen ground, named by the number (chance 1/4)",
         estimate=wilson(int(right.sum()), N_SCENES),
-        about="scenes",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,40 +24,31 @@ def sight(clip: Clip, classifier: Floats, per_concept: int) -> tuple[list[Abilit
     Args:
         classifier: ``(n_concepts, d)``.
     """
-    n = per_concept
-    pictures = list(concept_set("picture", per_concept=n, seed=SEED))
-    sets: dict[str, tuple[list[Sample], str]] = {
-        "pictures": (pictures, f"colour pictures {_HELD_OUT}"),
-        "drawings": (
-            list(concept_set("drawing", per_concept=n, seed=SEED)),
-            f"line drawings {_HELD_OUT}",
-        ),
-        "words": (
-            list(concept_set("word", per_concept=n, seed=SEED)),
-            "written words in unseen fonts on unseen grounds",
-        ),
+    sets: dict[str, tuple[str, dict[str, Any], str]] = {
+        "pictures": ("picture", {}, f"colour pictures {_HELD_OUT}"),
+        "drawings": ("drawing", {}, f"line drawings {_HELD_OUT}"),
+        "words": ("word", {}, "written words in unseen fonts on unseen grounds"),
         "unseen_style": (
-            list(concept_set("picture", per_concept=n, seed=SEED, styles=UNSEEN_STYLES)),
+            "picture",
+            {"styles": UNSEEN_STYLES},
             "colour pictures in a style never trained on",
         ),
         "far_pictures": (
-            list(
-                concept_set(
-                    "picture", per_concept=n, seed=SEED, sizes=FAR_SIZES, rotations=FAR_ROTATIONS
-                )
-            ),
+            "picture",
+            {"sizes": FAR_SIZES, "rotations": FAR_ROTATIONS},
             "colour pictures at untrained sides of 0.35 to 0.42 of the image, turned by 30 to 45 "
             "degrees, farther than in training",
         ),
     }
     chance = f"chance 1/{len(concepts())}"
     abilities, named_right = [], []
-    for name, (samples, what) in sets.items():
+    for name, (modality, options, what) in sets.items():
+        samples = concept_set(modality, per_concept=per_concept, seed=SEED, **options)
         vectors = embed(clip, (s.scene for s in samples))
         right = (vectors @ classifier.T).argmax(axis=1) == labels(samples)
         if name == "pictures":
             named_right = [s for s, hit in zip(samples, right, strict=True) if hit]
-            picture_vectors = vectors
+            pictures, picture_vectors = samples, vectors
         abilities.append(
             Ability(
                 name=f"zero_shot_{name}",

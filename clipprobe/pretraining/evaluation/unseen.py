@@ -56,5 +56,4 @@ def _top_1(clip: Clip, modality: str, suffix: str, which: str) -> Ability:
         meaning=f"top-1 among {len(names)} concepts that training never showed or named (chance "
         f"1/{len(names)}): {_TITLES[modality]}, {PER_CONCEPT} of each concept{which}",
         estimate=cluster_bootstrap(right, clusters=truth, seed=0),
-        about="unseen",
     )

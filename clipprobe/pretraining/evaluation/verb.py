@@ -16,7 +16,7 @@ def evaluate(settings: Evaluation, terminal: Terminal) -> None:
     from clipprobe.models.checkpoints.bundled import bundled_folder
     from clipprobe.pretraining.evaluation import PARTS
     from clipprobe.pretraining.evaluation import evaluate as measure
-    from clipprobe.pretraining.evaluation.lines import abilities_text
+    from clipprobe.pretraining.evaluation.ability import abilities_text
     from clipprobe.pretraining.planted import holds_planted_truth
     from clipprobe.runs.jsonio import dumps
 

@@ -10,7 +10,7 @@ import json
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +128,7 @@ def train(
                 on_step(progress, figures)
             if progress.step % checkpoint_every == 0 or progress.step == steps:
                 log.flush()
-                state = {"progress": _plain(progress), "planned": list(planned)}
+                state = {"progress": asdict(progress), "planned": list(planned)}
                 save_checkpoint(out, modules, optimizer, state)
     return model, tokenizer
 
@@ -228,11 +228,3 @@ def make_optimizer(modules: dict[str, torch.nn.Module], recipe: Recipe) -> torch
         {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=recipe.rounds[0].learning_rate, betas=(0.9, 0.98), eps=1e-6)
-
-
-def _plain(progress: Progress) -> dict[str, float]:
-    return {
-        "step": progress.step,
-        "difficulty": progress.difficulty,
-        "word_accuracy": progress.word_accuracy,
-    }

@@ -6,57 +6,37 @@ an ink happens to match, or to be told wrong, the pair is named and counts neith
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from clipprobe.errors import ConfigError
-from clipprobe.pretraining.batch import Batch, keep_patches
-from clipprobe.pretraining.people import (
-    occupation_sample,
-    occupations_of,
-    plain_sample,
-    twin_of,
-)
-from clipprobe.pretraining.wide import things, written
+from clipprobe.pretraining.batch import Batch, ImageSpec, keep_patches
+from clipprobe.pretraining.people import occupation_sample, occupations_of, plain_sample, twin_of
+from clipprobe.pretraining.wide import texts, things
 from clipprobe.pretraining.wide.canvas import Canvas, blank
-from clipprobe.pretraining.wide.said import Kind, Said
-from clipprobe.stimuli import Background, Concept, Person, Scene, concepts, person_sprite
+from clipprobe.pretraining.wide.phrases import Wording
+from clipprobe.stimuli import Background, Concept, Person, Scene, concepts
+from clipprobe.stimuli.scenes import sprite_of
 
 if TYPE_CHECKING:
     from clipprobe.pretraining.stages import WideMix
 
-
-class Numbers(Protocol):
-    """What a batch needs of :class:`clipprobe.pretraining.samples.BatchSpec`."""
-
-    @property
-    def seed(self) -> int: ...
-
-    @property
-    def size_px(self) -> int: ...
-
-    @property
-    def patch_px(self) -> int: ...
-
-    @property
-    def kept_patches(self) -> int: ...
-
-
+#: Draws an image with some concepts, and says what it is called.
+Kind = Callable[[Canvas, Sequence[Concept], np.random.Generator], Wording]
 #: Kinds by name, with the number of concepts that one image of it takes.
 KINDS: dict[str, tuple[Kind, int]] = {
     "picture": (things.picture, 1),
     "drawing": (things.drawing, 1),
-    "word": (written.word, 1),
-    "letters": (written.letters, 0),
-    "ink": (written.ink, 1),
-    "blank_label": (written.blank_label, 1),
-    "nonsense_label": (written.nonsense_label, 1),
-    "matching_label": (written.matching_label, 1),
-    "other_label": (written.other_label, 2),
+    "word": (texts.word, 1),
+    "letters": (texts.letters, 0),
+    "ink": (texts.ink, 1),
+    "blank_label": (texts.blank_label, 1),
+    "nonsense_label": (texts.nonsense_label, 1),
+    "matching_label": (texts.matching_label, 1),
+    "other_label": (texts.other_label, 2),
     "two_things": (things.two_things, 2),
     "many_things": (things.many_things, 4),
     "number": (things.number, 1),
@@ -71,50 +51,49 @@ class Shot:
 
     kind: str
     canvas: Canvas
-    said: Said
-    shown: tuple[str, ...] = ()
-    """Concepts that it shows or spells."""
+    wording: Wording
+    concepts: tuple[str, ...] = ()
+    """Those that it shows or spells."""
 
 
-def draw_wide(spec: Numbers, mix: WideMix, step: int) -> Batch:
+def draw_wide(spec: ImageSpec, mix: WideMix, step: int, n_patches: int) -> Batch:
     """Draw and render the batch of one step."""
     shots = list(draw_shots(spec, mix, step))
     rng = np.random.default_rng([spec.seed, step, 6])
     more: list[tuple[int | None, str]] = []
-    colours: dict[int, str] = {}  # of the captions that speak of an ink alone
+    colours: list[str | None] = []  # of those captions that speak of an ink alone
     for i, shot in enumerate(shots):
-        own = [(i, text) for text in shot.said.captions[1:]]
-        for entry in (*own, *((None, text) for text in shot.said.wrong)):
-            if entry[1] in shot.said.inks:
-                colours[len(shots) + len(more)] = shot.said.inks[entry[1]]
-            more.append(entry)
+        entries: list[tuple[int | None, str]] = [(i, one) for one in shot.wording.captions[1:]]
+        entries += [(None, one) for one in shot.wording.near_misses]
+        more += entries
+        colours += [shot.wording.inks.get(text) for _, text in entries]
     grid = spec.size_px // spec.patch_px
     weight = rng.random((len(shots), grid, grid))
     for i, shot in enumerate(shots):
-        tiled = np.stack([shot.canvas.writing, shot.canvas.things]).reshape(
+        tiles = np.stack([shot.canvas.writing, shot.canvas.things]).reshape(
             2, grid, spec.patch_px, grid, spec.patch_px
         )
-        inked, covered = np.asarray(tiled.any(axis=(2, 4)))
-        weight[i] += 2 * inked
+        ink, content = np.asarray(tiles.any(axis=(2, 4)))
+        weight[i] += 2 * ink
         if rng.random() < CONTENT_FIRST_SHARE:
-            weight[i] += covered
+            weight[i] += content
     return Batch(
         pixels=np.stack([np.asarray(shot.canvas.image) for shot in shots]),
-        captions=[shot.said.captions[0] for shot in shots],
+        captions=[shot.wording.captions[0] for shot in shots],
         letters=np.stack([shot.canvas.letters for shot in shots]),
-        kept=keep_patches(weight, spec.kept_patches),
+        kept=keep_patches(weight, n_patches),
         kinds=[shot.kind for shot in shots],
         more=more,
         also=[
-            (image, text)
-            for text, colour in colours.items()
+            (image, len(shots) + n)
+            for n, ((owner, _), colour) in enumerate(zip(more, colours, strict=True))
             for image, shot in enumerate(shots)
-            if shot.said.ink == colour and more[text - len(shots)][0] != image
+            if shot.wording.ink == colour and owner != image
         ],
     )
 
 
-def draw_shots(spec: Numbers, mix: WideMix, step: int) -> Iterator[Shot]:
+def draw_shots(spec: ImageSpec, mix: WideMix, step: int) -> Iterator[Shot]:
     """Draw the images of one step, things first, then people."""
     rng = np.random.default_rng([spec.seed, step, 5])
     px = {"size_px": spec.size_px, "patch_px": spec.patch_px}
@@ -136,12 +115,13 @@ def draw_shots(spec: Numbers, mix: WideMix, step: int) -> Iterator[Shot]:
     jobs = occupations_of(spec.seed, step, mix.n_occupations, twins=mix.twins)
     for first, second in zip(jobs[::2], jobs[1::2], strict=True):
         scene, text = occupation_sample(first, Background(), rng, spec.size_px)
-        seed = int(rng.integers(1 << 31))  # of ground and finish, in which twins do not differ
+        seed = int(rng.integers(1 << 31))  # of background and finish, in which twins do not differ
         for twin in (scene, twin_of(scene, second)):
-            yield Shot("person", _person(twin, np.random.default_rng(seed), px), Said([text]))
+            canvas = _person(twin, np.random.default_rng(seed), px)
+            yield Shot("person", canvas, Wording([text]))
     for _ in range(mix.n_plain_people):
         scene, text = plain_sample(Background(), rng, spec.size_px)
-        yield Shot("person", _person(scene, rng, px), Said([text]))
+        yield Shot("person", _person(scene, rng, px), Wording([text]))
 
 
 def _countable(concept: Concept, deck: list[Concept]) -> Concept:
@@ -158,17 +138,6 @@ def _person(scene: Scene, rng: np.random.Generator, px: dict[str, int]) -> Canva
     (person,) = scene.items
     assert isinstance(person, Person)
     canvas = blank(rng, **px)
-    drawing = person_sprite(
-        person.gender,
-        person.skin_tone,
-        hair=person.hair,
-        occupation=person.occupation,
-        style=person.style,
-        size=round(person.size * canvas.side),
-    )
-    if person.flip:
-        drawing = drawing.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    drawing = drawing.rotate(person.rotation, Image.Resampling.BICUBIC, expand=True)
-    canvas.paste(drawing, person.center)
+    canvas.paste(sprite_of(person, canvas.side), person.center)
     canvas.finish(rng)
     return canvas

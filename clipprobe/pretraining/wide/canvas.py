@@ -9,17 +9,22 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from clipprobe.pretraining.reading import IGNORE, NO_LETTER, letters_along
-from clipprobe.pretraining.wide.grounds import any_colour, draw_ground
-from clipprobe.pretraining.wide.looks import finished
-from clipprobe.stimuli import text as text_module
-from clipprobe.stimuli.backgrounds import Rgb
+from clipprobe.pretraining.wide.backgrounds import any_colour, draw_background
+from clipprobe.pretraining.wide.looks import draw_sprite, finish
+from clipprobe.stimuli import Concept
+from clipprobe.stimuli.splits import Bands, draw_from
+from clipprobe.stimuli.text import Label
 
 Place = tuple[float, float]
+#: Sides of one picture, in bands: those of the studio and smaller ones; evaluations draw between.
+WIDE_SIZES: Bands = ((0.25, 0.35), (0.42, 0.60), (0.70, 1.0))
+#: Of drawings, whose strokes must be told apart, and of pictures that get a label.
+LARGER_SIZES = WIDE_SIZES[1:]
 
 
 @dataclass(slots=True)
 class Canvas:
-    """What was put on a ground so far. Places and sizes are fractions of the side."""
+    """What is on a background so far. Places and sizes are fractions of the side."""
 
     image: Image.Image
     patch_px: int
@@ -27,8 +32,8 @@ class Canvas:
     """Pixels of things, ``(h, w)``."""
     writing: npt.NDArray[np.bool_]
     """Pixels of ink."""
-    ground: str = ""
-    """Name of the ground's colour, where it has one."""
+    background: str = ""
+    """Name of the background's colour, where it has one."""
     letters: npt.NDArray[np.int64] = field(init=False)
     """``(grid, grid, 3)`` letter targets, as in :func:`letter_targets`."""
 
@@ -41,6 +46,19 @@ class Canvas:
         """Width and height in pixels."""
         return self.image.width
 
+    def pixels(self, side: float) -> int:
+        """A side in pixels."""
+        return max(8, round(side * self.side))
+
+    def place(self, concept: Concept, rng: np.random.Generator, sizes: Bands = WIDE_SIZES) -> None:
+        """Put a thing of some size where it is seen."""
+        side = draw_from(sizes, rng)
+        self.put(concept, side, draw_center(side, rng), rng)
+
+    def put(self, concept: Concept, side: float, center: Place, rng: np.random.Generator) -> None:
+        """Put a thing at a place, in some style and look."""
+        self.paste(draw_sprite(concept.name, self.pixels(side), rng), center)
+
     def paste(self, drawing: Image.Image, center: Place) -> None:
         """Put a sprite on it; what reaches beyond the edge is cut off."""
         x0 = round(center[0] * self.side - drawing.width / 2)
@@ -51,26 +69,8 @@ class Canvas:
         cover.paste(alpha, (x0, y0))
         self.things |= np.asarray(cover) > 127
 
-    def stamp(
-        self,
-        label: text_module.Label,
-        xy: tuple[int, int],
-        *,
-        fill: Rgb,
-        outline: Rgb | None = None,
-        box: Rgb | None = None,
-        letters: bool = True,
-    ) -> None:
-        """Put a label on it, with its letters or blank."""
-        ink = np.zeros_like(self.writing)
-        text_module.stamp(
-            self.image, ink, label, xy, fill=fill, outline=outline, background=box, letters=letters
-        )
-        if letters:
-            self.writing |= ink
-
     def name_letters(
-        self, text: str, font: str, label: text_module.Label, xy: tuple[int, int], rotation: float
+        self, text: str, font: str, label: Label, xy: tuple[int, int], rotation: float
     ) -> None:
         """Say which letter stands in which patch."""
         x0, y0, x1, y1 = label.ink_box
@@ -98,11 +98,19 @@ class Canvas:
 
     def finish(self, rng: np.random.Generator) -> None:
         """Change the whole image as cameras and files do."""
-        self.image = finished(self.image, rng)
+        self.image = finish(self.image, rng)
+
+
+def draw_center(side: float, rng: np.random.Generator) -> Place:
+    """A centre from which little of a thing, or nothing, reaches beyond the edge."""
+    beyond = 0.2 * side if rng.random() < 0.2 else 0.0
+    room = (1 - side) / 2 + beyond
+    x, y = 0.5 + rng.uniform(-room, room, 2)
+    return float(x), float(y)
 
 
 def blank(rng: np.random.Generator, *, size_px: int, patch_px: int) -> Canvas:
-    """A canvas with nothing but its ground."""
+    """A canvas with nothing but its background."""
     empty = np.zeros((2, size_px, size_px), dtype=bool)
-    image, colour = draw_ground(rng, size_px)
+    image, colour = draw_background(rng, size_px)
     return Canvas(image, patch_px, empty[0], empty[1], colour)

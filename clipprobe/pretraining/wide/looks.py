@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
 from clipprobe.stimuli.backgrounds import Rgb
-from clipprobe.stimuli.splits import TRAINED_ROTATIONS, TRAINED_STYLES, draw_rotation
+from clipprobe.stimuli.splits import TRAINED_ROTATIONS, TRAINED_STYLES, draw_rotation, pick
 from clipprobe.stimuli.sprites import sprite, training_sprite, training_styles
 
 _GRAY = np.array([0.299, 0.587, 0.114])
@@ -21,14 +21,13 @@ def draw_sprite(name: str, side: int, rng: np.random.Generator) -> Image.Image:
     """The colour picture of a concept in some trained style, with its colours and shape changed."""
     others = training_styles(name)
     if others and rng.random() < OTHER_STYLES_SHARE:
-        drawing = training_sprite(name, style=others[int(rng.integers(len(others)))], size=side)
+        drawing = training_sprite(name, style=pick(others, rng), size=side)
     else:
-        style = TRAINED_STYLES[int(rng.integers(len(TRAINED_STYLES)))]
-        drawing = sprite(name, style=style, size=side)
-    drawing = recoloured(drawing, rng)
+        drawing = sprite(name, style=pick(TRAINED_STYLES, rng), size=side)
+    drawing = recolour(drawing, rng)
     if rng.random() < 0.08:
         drawing = with_rim(drawing, (255, 255, 255))
-    return reshaped(drawing, rng)
+    return reshape(drawing, rng)
 
 
 def draw_strokes(name: str, side: int, ink: Rgb, rng: np.random.Generator) -> Image.Image:
@@ -39,10 +38,10 @@ def draw_strokes(name: str, side: int, ink: Rgb, rng: np.random.Generator) -> Im
         alpha = alpha.point([min(255, round(v * gain)) for v in range(256)])
     strokes = Image.new("RGBA", alpha.size, ink)
     strokes.putalpha(alpha)
-    return reshaped(strokes, rng)
+    return reshape(strokes, rng)
 
 
-def recoloured(drawing: Image.Image, rng: np.random.Generator) -> Image.Image:
+def recolour(drawing: Image.Image, rng: np.random.Generator) -> Image.Image:
     """Hue, saturation, contrast and brightness changed, now and then all colour taken."""
     kind = rng.random()
     if kind < 0.35:
@@ -53,12 +52,12 @@ def recoloured(drawing: Image.Image, rng: np.random.Generator) -> Image.Image:
     turn = rng.normal(0, 0.25) if kind < 0.93 else rng.uniform(-math.pi, math.pi)
     matrix = _hue(turn) @ _saturation(float(rng.uniform(0.3, 1.5))) * rng.uniform(0.75, 1.25)
     values = np.asarray(drawing).astype(np.float32)
-    changed = (values[..., :3] - 128) @ matrix.T.astype(np.float32) + 128 + rng.normal(0, 14)
-    values[..., :3] = np.clip(changed, 0, 255)
+    colours = (values[..., :3] - 128) @ matrix.T.astype(np.float32) + 128 + rng.normal(0, 14)
+    values[..., :3] = np.clip(colours, 0, 255)
     return Image.fromarray(values.astype(np.uint8), "RGBA")
 
 
-def reshaped(drawing: Image.Image, rng: np.random.Generator) -> Image.Image:
+def reshape(drawing: Image.Image, rng: np.random.Generator) -> Image.Image:
     """Mirrored, stretched, seen from the side, turned."""
     if rng.random() < 0.5:
         drawing = drawing.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
@@ -70,9 +69,9 @@ def reshaped(drawing: Image.Image, rng: np.random.Generator) -> Image.Image:
         drawing = drawing.resize(size, Image.Resampling.BILINEAR)
     elif kind < 0.32:
         corners = np.array([(0, 0), (0, height), (width, height), (width, 0)], dtype=float)
-        moved = corners + rng.uniform(-0.13, 0.13, (4, 2)) * (width, height)
+        corners += rng.uniform(-0.13, 0.13, (4, 2)) * (width, height)
         drawing = drawing.transform(
-            drawing.size, Image.Transform.QUAD, moved.ravel().tolist(), Image.Resampling.BILINEAR
+            drawing.size, Image.Transform.QUAD, corners.ravel().tolist(), Image.Resampling.BILINEAR
         )
     if rng.random() < 0.6:
         turn = draw_rotation(TRAINED_ROTATIONS, rng)
@@ -87,7 +86,7 @@ def with_rim(drawing: Image.Image, colour: Rgb) -> Image.Image:
     return Image.alpha_composite(rim, drawing)
 
 
-def finished(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+def finish(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     """The whole image in another light, out of focus, coarse, grainy or compressed; or as it is."""
     if rng.random() < 0.35:
         contrast, gamma = float(rng.uniform(0.55, 1.25)), math.exp(float(rng.normal(0, 0.25)))

@@ -1,12 +1,18 @@
-"""What images of the wide domain are called: scenes, relations, inks."""
+"""What images of the wide domain are called: scenes, relations, inks.
+
+An image has captions of its own, and near misses (another order, number, colour or thing) that no
+image of the batch is called by.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from clipprobe.pretraining.captions import COLOURS, GENERAL
+from clipprobe.pretraining.captions import COLOURS, GENERAL, noun, sentence
+from clipprobe.stimuli import Concept, concepts
+from clipprobe.stimuli.splits import pick
 
 RELATIONS = {
     (0, True): ("{} to the left of {}", "{} left of {}"),
@@ -40,16 +46,33 @@ WORD_AND_INK = (
 STROKES = ("{noun} drawn in {ink}", "a {ink} drawing of {noun}", "a drawing of {noun} in {ink}")
 
 
+@dataclass(slots=True)
+class Wording:
+    """What an image is called."""
+
+    captions: list[str]
+    """Its own; the first is the fullest."""
+    near_misses: list[str] = field(default_factory=list)
+    """Those that are not true of it."""
+    ink: str = ""
+    """Colour of its letters, where a caption names it."""
+    inks: dict[str, str] = field(default_factory=dict)
+    """Those of ``captions`` and ``near_misses`` that name a colour alone, with the colour."""
+
+
+def name_of(concept: Concept, special: tuple[str, ...], rng: np.random.Generator) -> Wording:
+    """The name of one thing in a sentence, general or of its modality."""
+    return Wording([sentence(noun(concept, rng), special, rng)])
+
+
+def words() -> list[str]:
+    """Every word that training knows a thing by."""
+    return [concept.name for concept in concepts()]
+
+
 def general(phrase: str, rng: np.random.Generator) -> str:
     """``phrase`` as it is, half of the time, or in a general sentence."""
-    if rng.random() < 0.5:
-        return phrase
-    return GENERAL[int(rng.integers(len(GENERAL)))].format(phrase)
-
-
-def pick(options: Sequence[str], rng: np.random.Generator) -> str:
-    """One of them."""
-    return options[int(rng.integers(len(options)))]
+    return phrase if rng.random() < 0.5 else pick(GENERAL, rng).format(phrase)
 
 
 def related(first: str, second: str, axis: int, before: bool, rng: np.random.Generator) -> str:

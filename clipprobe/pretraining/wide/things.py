@@ -9,52 +9,52 @@ import numpy as np
 from clipprobe.lines import listed
 from clipprobe.pretraining import captions
 from clipprobe.pretraining.wide import phrases
-from clipprobe.pretraining.wide.canvas import Canvas, Place
-from clipprobe.pretraining.wide.grounds import near
+from clipprobe.pretraining.wide.backgrounds import near
+from clipprobe.pretraining.wide.canvas import LARGER_SIZES, Canvas, Place, draw_center
 from clipprobe.pretraining.wide.looks import draw_sprite, draw_strokes
-from clipprobe.pretraining.wide.said import LARGER_SIZES, Said, named, pixels, place, put, spot
+from clipprobe.pretraining.wide.phrases import Wording, name_of
 from clipprobe.pretraining.wide.writing import LUMA, luma
 from clipprobe.stimuli import Concept
-from clipprobe.stimuli.splits import draw_from
+from clipprobe.stimuli.splits import draw_from, pick
 
 HIDDEN_SHARE = 0.15
-#: Share of captions that name the ground where it has one colour with a name.
-GROUND_SHARE = 0.35
+#: Share of captions that name the background where it has one colour with a name.
+BACKGROUND_SHARE = 0.35
 
 
-def picture(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generator) -> Said:
+def picture(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generator) -> Wording:
     """One thing in colour, now and then partly hidden or cut off."""
-    place(canvas, names[0], rng)
+    canvas.place(names[0], rng)
     if rng.random() < HIDDEN_SHARE:
         canvas.hide(float(rng.uniform(0.1, 0.35)), rng)
-    caption = named(names[0], captions.PICTURES, rng)
-    if canvas.ground and rng.random() < GROUND_SHARE:
-        caption.captions[0] = captions.with_colour(caption.captions[0], canvas.ground)
+    caption = name_of(names[0], captions.PICTURES, rng)
+    if canvas.background and rng.random() < BACKGROUND_SHARE:
+        caption.captions[0] = captions.with_colour(caption.captions[0], canvas.background)
     return caption
 
 
-def drawing(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generator) -> Said:
+def drawing(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generator) -> Wording:
     """One thing in strokes of some ink, which the caption may name."""
     side = draw_from(LARGER_SIZES, rng)
-    center = spot(side, rng)
-    side_px = pixels(canvas, side)
+    center = draw_center(side, rng)
+    side_px = canvas.pixels(side)
     at = [round(c * canvas.side - side_px / 2) for c in center]
     inside = [min(max(v, 0), canvas.side) for v in (*at, at[0] + side_px, at[1] + side_px)]
     under = canvas.under((inside[0], inside[1], inside[2], inside[3]))
     shade = float(np.median(under @ LUMA))
     inks = [n for n in phrases.INK_NAMES if abs(luma(captions.COLOURS[n]) - shade) > 70]
-    ink = "black" if shade > 150 and rng.random() < 0.6 else phrases.pick(inks, rng)
+    ink = "black" if shade > 150 and rng.random() < 0.6 else pick(inks, rng)
     strokes = draw_strokes(names[0].name, side_px, near(captions.COLOURS[ink], rng), rng)
     canvas.paste(strokes, center)
     if rng.random() < 0.25:
         noun = captions.noun(names[0], rng)
-        other = phrases.pick([n for n in phrases.INK_NAMES if n != ink], rng)
-        form = phrases.pick(phrases.STROKES, rng)
-        return Said([form.format(noun=noun, ink=ink)], [form.format(noun=noun, ink=other)])
-    return named(names[0], captions.DRAWINGS, rng)
+        other = pick([n for n in phrases.INK_NAMES if n != ink], rng)
+        form = pick(phrases.STROKES, rng)
+        return Wording([form.format(noun=noun, ink=ink)], [form.format(noun=noun, ink=other)])
+    return name_of(names[0], captions.DRAWINGS, rng)
 
 
-def two_things(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generator) -> Said:
+def two_things(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generator) -> Wording:
     """Two things, how they stand to each other, and where each of them stands."""
     sizes = rng.uniform(0.3, 0.5, 2)
     axis = int(rng.integers(2))
@@ -63,14 +63,14 @@ def two_things(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generato
     across = np.clip(middle + rng.uniform(-0.12, 0.12, 2), 0.2, 0.8)
     for i, concept in enumerate(names[:2]):
         where = (along[i], across[i]) if axis == 0 else (across[i], along[i])
-        put(canvas, concept, sizes[i], (float(where[0]), float(where[1])), rng)
+        canvas.put(concept, sizes[i], (float(where[0]), float(where[1])), rng)
     first = int(rng.integers(2))
     before = first == 0
     a, b = (captions.noun(names[i], rng) for i in (first, 1 - first))
     alone = [phrases.general(captions.noun(concept, rng), rng) for concept in names[:2]]
     if rng.random() < 0.25:
-        return Said([phrases.general(listed([a, b]), rng), *alone])
-    return Said(
+        return Wording([phrases.general(listed([a, b]), rng), *alone])
+    return Wording(
         [
             phrases.related(a, b, axis, before, rng),
             phrases.at_side(a, axis, before),
@@ -86,34 +86,34 @@ def two_things(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generato
     )
 
 
-def many_things(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generator) -> Said:
+def many_things(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generator) -> Wording:
     """Three or four things."""
     corners = [(0.26, 0.26), (0.74, 0.26), (0.26, 0.74), (0.74, 0.74)]
     order = rng.permutation(4)
     for concept, corner in zip(names, order, strict=False):
         x, y = np.array(corners[int(corner)]) + rng.uniform(-0.07, 0.07, 2)
-        put(canvas, concept, float(rng.uniform(0.28, 0.46)), (float(x), float(y)), rng)
+        canvas.put(concept, float(rng.uniform(0.28, 0.46)), (float(x), float(y)), rng)
     nouns = [captions.noun(concept, rng) for concept in names]
-    mixed = [nouns[int(i)] for i in rng.permutation(len(nouns))]
-    alone = [phrases.general(noun, rng) for noun in mixed]
-    return Said([listed(mixed), listed(mixed[:2]), *alone])
+    nouns = [nouns[int(i)] for i in rng.permutation(len(nouns))]
+    alone = [phrases.general(noun, rng) for noun in nouns]
+    return Wording([listed(nouns), listed(nouns[:2]), *alone])
 
 
-def number(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generator) -> Said:
+def number(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generator) -> Wording:
     """One to four of a thing."""
     concept = names[0]
     count = int(rng.integers(1, 5))
     places = _apart(count, 0.34, rng)
     side = float(rng.uniform(0.24, 0.42))
-    sprite_image = draw_sprite(concept.name, pixels(canvas, side), rng)
+    sprite_image = draw_sprite(concept.name, canvas.pixels(side), rng)
     for where in places:
-        again = draw_sprite(concept.name, pixels(canvas, side), rng)
+        again = draw_sprite(concept.name, canvas.pixels(side), rng)
         canvas.paste(sprite_image if rng.random() < 0.7 else again, where)
     others = [n for n in range(1, 5) if n != count]
     wrong = [captions.counted(concept, n) for n in others]
     if rng.random() < 0.6:
-        return Said([captions.counted(concept, count)], wrong)
-    return Said([phrases.general(captions.counted(concept, count), rng)], wrong[:1])
+        return Wording([captions.counted(concept, count)], wrong)
+    return Wording([phrases.general(captions.counted(concept, count), rng)], wrong[:1])
 
 
 def _apart(n: int, least: float, rng: np.random.Generator) -> list[Place]:

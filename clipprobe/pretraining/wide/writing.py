@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
+from clipprobe.arrays import Floats
 from clipprobe.errors import TextFitError
+from clipprobe.pretraining.wide.backgrounds import any_colour, near
 from clipprobe.pretraining.wide.canvas import Canvas
-from clipprobe.pretraining.wide.grounds import any_colour, near
 from clipprobe.stimuli import text as text_module
 from clipprobe.stimuli.backgrounds import Rgb
-from clipprobe.stimuli.splits import TRAINED_FONTS
+from clipprobe.stimuli.splits import TRAINED_FONTS, pick
 
 #: Ink and what is under it differ by so much in luminance, of 255.
 LEAST_CONTRAST = 60
@@ -36,29 +37,33 @@ class Hand:
     hollow: bool
     tilt: tuple[float, float]
     padding: int
-    boxed: bool
+    has_box: bool
 
 
 def draw_hand(
-    rng: np.random.Generator, *, least_px: float = 9.0, most_px: float = 30.0, boxed: float = 0.4
+    rng: np.random.Generator,
+    *,
+    least_px: float = 9.0,
+    most_px: float = 30.0,
+    box_share: float = 0.4,
 ) -> Hand:
     """A way of writing: a font, a size, a case, and what is done to the letters."""
-    turned = rng.random()
-    rotation = 0.0 if turned < 0.5 else float(rng.normal(0, 8 if turned < 0.9 else 18))
+    turn = rng.random()
+    rotation = 0.0 if turn < 0.5 else float(rng.normal(0, 8 if turn < 0.9 else 18))
     stroke = rng.random()
-    tilted = rng.random() < 0.06 and rotation == 0.0
+    tilts = rng.random() < 0.06 and rotation == 0.0
     return Hand(
-        font=TRAINED_FONTS[int(rng.integers(len(TRAINED_FONTS)))],
+        font=pick(TRAINED_FONTS, rng),
         size_px=math.exp(float(rng.uniform(math.log(least_px), math.log(most_px)))),
         case=("lower", "upper", "title")[int(rng.choice(3, p=(0.6, 0.2, 0.2)))],
-        rotation=0.0 if tilted else float(np.clip(rotation, -25, 25)),
+        rotation=0.0 if tilts else float(np.clip(rotation, -25, 25)),
         stretch=math.exp(float(rng.uniform(-0.3, 0.3))) if rng.random() < 0.5 else 1.0,
         slant=float(rng.uniform(-16, 16)) if rotation == 0.0 and rng.random() < 0.4 else 0.0,
         outline_px=int(stroke < 0.22),
         hollow=stroke < 0.06,
-        tilt=(float(rng.uniform(-30, 30)), float(rng.uniform(-20, 20))) if tilted else (0.0, 0.0),
+        tilt=(float(rng.uniform(-30, 30)), float(rng.uniform(-20, 20))) if tilts else (0.0, 0.0),
         padding=int(rng.integers(1, 5)),
-        boxed=rng.random() < boxed,
+        has_box=rng.random() < box_share,
     )
 
 
@@ -69,23 +74,23 @@ def write(
     rng: np.random.Generator,
     *,
     ink: Rgb | None = None,
-    spared: float = 0.0,
+    bare_share: float = 0.0,
     letters: bool = True,
 ) -> None:
     """Write ``text`` anywhere, so that it can be read.
 
     Args:
         ink: Colour of the letters; any that shows by default.
-        spared: Share of the things' pixels that the label should leave bare.
+        bare_share: Share of the things' pixels that the label should leave bare.
         letters: ``False`` puts the box alone.
     """
     text = {"upper": text.upper(), "title": text.capitalize()}.get(hand.case, text)
-    rendered = _label(text, hand, canvas.side)
-    x, y = _room(canvas, rendered.size, spared, rng)
-    under = canvas.under((x, y, x + rendered.size[0], y + rendered.size[1]))
+    label = _label(text, hand, canvas.side)
+    x, y = _room(canvas, label.size, bare_share, rng)
+    under = canvas.under((x, y, x + label.size[0], y + label.size[1]))
     shades = np.quantile(under @ LUMA, (0.1, 0.9))
     box = None
-    if hand.boxed or not letters or shades[1] - shades[0] > MOST_UNREST:
+    if hand.has_box or not letters or shades[1] - shades[0] > MOST_UNREST:
         box = any_colour(rng) if ink is None else against(np.array([luma(ink)]), rng)
     elif ink is not None and _gap(luma(ink), shades) < LEAST_CONTRAST:
         box = against(np.array([luma(ink)]), rng)
@@ -97,13 +102,24 @@ def write(
         fill = box if box is not None else near(_rgb(under.mean(axis=0)), rng)
     elif outline is not None and ink is None and rng.random() < 0.5:
         outline = against(np.array([luma(fill)]), rng)
-    canvas.stamp(rendered, (x, y), fill=fill, outline=outline, box=box, letters=letters)
+    mask = np.zeros_like(canvas.writing)
+    text_module.stamp(
+        canvas.image,
+        mask,
+        label,
+        (x, y),
+        fill=fill,
+        outline=outline,
+        background=box,
+        letters=letters,
+    )
     if letters:
-        canvas.name_letters(text, hand.font, rendered, (x, y), hand.rotation)
+        canvas.writing |= mask
+        canvas.name_letters(text, hand.font, label, (x, y), hand.rotation)
 
 
 def _room(
-    canvas: Canvas, size: tuple[int, int], spared: float, rng: np.random.Generator
+    canvas: Canvas, size: tuple[int, int], bare_share: float, rng: np.random.Generator
 ) -> tuple[int, int]:
     """A corner for a label; of some, the first that spares enough of the things, or the best."""
     best, least = (0, 0), np.inf
@@ -113,7 +129,7 @@ def _room(
         hidden = canvas.things[y : y + size[1], x : x + size[0]].sum() / total
         if hidden < least:
             best, least = (x, y), hidden
-        if least <= 1 - spared:
+        if least <= 1 - bare_share:
             break
     return best
 
@@ -144,7 +160,7 @@ def _label(text: str, hand: Hand, side: int) -> text_module.Label:
     outline = hand.outline_px if hand.stretch == 1.0 and hand.slant == 0.0 else 0
     rim = text_module.growth(tilted=hand.tilt != (0.0, 0.0))
     try:
-        rendered = text_module.label(
+        label = text_module.label(
             text,
             font=hand.font,
             size=hand.size_px,
@@ -153,32 +169,31 @@ def _label(text: str, hand: Hand, side: int) -> text_module.Label:
                 side - 2 * rim,
             ),
             outline_px=outline,
-            padding=hand.padding if hand.boxed else 1,
+            padding=hand.padding if hand.has_box else 1,
             rotation=hand.rotation,
         )
     except TextFitError:
-        rendered = text_module.label(text, font=hand.font, size=5.0, room=(side, side))
-    if hand.stretch != 1.0 or hand.slant != 0.0:
-        rendered = text_module.distorted(rendered, stretch=hand.stretch, slant=hand.slant)
+        label = text_module.label(text, font=hand.font, size=5.0, room=(side, side))
+    label = text_module.distorted(label, stretch=hand.stretch, slant=hand.slant)
     if hand.tilt != (0.0, 0.0):
-        rendered = text_module.warped(rendered, perspective=hand.tilt)
-    return rendered
+        label = text_module.warped(label, perspective=hand.tilt)
+    return label
 
 
-def against(ground: np.ndarray[tuple[int], np.dtype[np.float64]], rng: np.random.Generator) -> Rgb:
-    """A colour that shows on luminances; black or white where no other was found."""
+def against(shades: Floats, rng: np.random.Generator) -> Rgb:
+    """A colour that shows on luminances; black or white where no other does."""
     for _ in range(12):
         colour = any_colour(rng)
-        if _gap(luma(colour), ground) >= LEAST_CONTRAST:
+        if _gap(luma(colour), shades) >= LEAST_CONTRAST:
             return colour
-    return (0, 0, 0) if ground.mean() > 127 else (255, 255, 255)
+    return (0, 0, 0) if shades.mean() > 127 else (255, 255, 255)
 
 
-def _gap(value: float, ground: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
+def _gap(value: float, shades: Floats) -> float:
     """Least distance of a luminance from a range of them; 0 inside."""
-    if ground.min() <= value <= ground.max():
+    if shades.min() <= value <= shades.max():
         return 0.0
-    return float(np.abs(ground - value).min())
+    return float(np.abs(shades - value).min())
 
 
 def _rgb(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Rgb:

@@ -5,7 +5,6 @@ order and from any thread. :func:`draw_text` does the usual job; :func:`label` a
 are its two halves, for callers that place one word many times.
 """
 
-from clipprobe.stimuli.text.distort import distorted as distorted
 from clipprobe.stimuli.text.draw import Color as Color
 from clipprobe.stimuli.text.draw import Drawn as Drawn
 from clipprobe.stimuli.text.draw import draw_text as draw_text
@@ -24,5 +23,6 @@ from clipprobe.stimuli.text.labels import Fit as Fit
 from clipprobe.stimuli.text.labels import label as label
 from clipprobe.stimuli.text.render import Box as Box
 from clipprobe.stimuli.text.render import Label as Label
+from clipprobe.stimuli.text.warp import distorted as distorted
 from clipprobe.stimuli.text.warp import growth as growth
 from clipprobe.stimuli.text.warp import warped as warped

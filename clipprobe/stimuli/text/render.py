@@ -8,7 +8,7 @@ machine.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +50,26 @@ class Label:
     def size(self) -> tuple[int, int]:
         """Width and height in pixels."""
         return self.fill.size
+
+    def with_masks(
+        self,
+        fill: Image.Image,
+        outline: Image.Image | None,
+        background: Image.Image,
+        shadow: Image.Image | None = None,
+    ) -> Label:
+        """The label with other masks, and the ink that these leave as one line."""
+        ink, box = _ink(fill, outline)
+        return replace(
+            self,
+            fill=fill,
+            outline=outline,
+            background=background,
+            shadow=shadow,
+            ink=ink,
+            ink_box=box,
+            line_boxes=(box,),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +129,7 @@ def render(
 
     fill = placed(_union(letters))
     outline = placed(_union(strokes)) if strokes else None
-    # Not the outline alone: resampling lets the letters' coverage reach past a turned outline.
-    inked = fill if outline is None else ImageChops.lighter(fill, outline)
-    ink = np.asarray(inked) > 0
-    ink.setflags(write=False)
+    ink, ink_box = _ink(fill, outline)
     boxes = [placed(mask).getbbox() for mask in (strokes or letters)]
     background = Image.new("L", (frame[2] - frame[0], frame[3] - frame[1]), 255)
     return Label(
@@ -120,12 +137,20 @@ def render(
         outline=outline,
         background=_turned(background, rotation),
         ink=ink,
-        ink_box=inked.getbbox() or (0, 0, *inked.size),
+        ink_box=ink_box,
         line_boxes=tuple(box for box in boxes if box is not None),
         lines=lines,
         size_px=size_px,
         origin=(laid[0].x - x0 + edge - frame[0], laid[0].y - y0 + edge - frame[1]),
     )
+
+
+def _ink(fill: Image.Image, outline: Image.Image | None) -> tuple[npt.NDArray[np.bool_], Box]:
+    # Not the outline alone: resampling lets the letters' coverage reach past a turned outline.
+    inked = fill if outline is None else ImageChops.lighter(fill, outline)
+    ink = np.asarray(inked) > 0
+    ink.setflags(write=False)
+    return ink, inked.getbbox() or (0, 0, *inked.size)
 
 
 def _lay_out(lines: tuple[str, ...], font: str, size_px: float, outline_px: int) -> list[_Line]:

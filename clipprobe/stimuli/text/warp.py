@@ -1,4 +1,4 @@
-"""How a label looks from the side, from afar, in a mirror: changes of its coverage masks.
+"""How a label looks from the side, from afar, in a mirror, stretched: changes of its masks.
 
 Only the label is changed, never the image under it, so the ink stays known exactly: it is where
 a changed mask of letters or outline is above zero.
@@ -7,10 +7,9 @@ a changed mask of letters or outline is above zero.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
-from PIL import Image, ImageChops, ImageFilter
+from PIL import Image, ImageFilter
 
 from clipprobe.stimuli.text.render import Label
 
@@ -18,6 +17,31 @@ from clipprobe.stimuli.text.render import Label
 EYE = 3.0
 _RIM = 1
 _FINE = 4
+
+
+def distorted(label: Label, *, stretch: float = 1.0, slant: float = 0.0) -> Label:
+    """A label made wider or narrower, and leaning, so that a few fonts can stand for many.
+
+    Args:
+        label: A label without outline.
+        stretch: Factor on the width.
+        slant: Degrees by which upright strokes lean to the right.
+    Returns:
+        The label, cropped to its ink; its background stays a rectangle.
+    """
+    if stretch == 1.0 and slant == 0.0:
+        return label
+    width, height = label.size
+    lean = math.tan(math.radians(slant))
+    new_width = max(1, math.ceil(width * stretch + abs(lean) * height))
+    # Output pixel (x, y) is taken from ((x + lean * y - offset) / stretch, y).
+    offset = max(0.0, lean * height)
+    matrix = (1 / stretch, lean / stretch, -offset / stretch, 0.0, 1.0, 0.0)
+    fill = label.fill.transform(
+        (new_width, height), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR
+    )
+    fill = fill.crop(fill.getbbox() or (0, 0, *fill.size))
+    return label.with_masks(fill, None, Image.new("L", fill.size, 255), label.shadow)
 
 
 def growth(
@@ -84,20 +108,7 @@ def warped(
         shadow = Image.new("L", background.size)
         shadow.paste(background, (step, step))
         shadow = shadow.filter(ImageFilter.GaussianBlur(shadow_px))
-    inked = fill if outline is None else ImageChops.lighter(fill, outline)
-    ink = np.asarray(inked) > 0
-    ink.setflags(write=False)
-    box = inked.getbbox() or (0, 0, *inked.size)
-    return replace(
-        label,
-        fill=fill,
-        outline=outline,
-        background=background,
-        shadow=shadow,
-        ink=ink,
-        ink_box=box,
-        line_boxes=(box,),
-    )
+    return label.with_masks(fill, outline, background, shadow)
 
 
 def _tilted(

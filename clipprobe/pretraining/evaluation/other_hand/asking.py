@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 #: Samples other images than any other evaluation does.
 SEED = 40_000
-ABOUT = "other_hand"
 Answers = npt.NDArray[np.int64]
 
 
@@ -40,4 +39,4 @@ def share(name: str, meaning: str, right: npt.NDArray[np.bool_]) -> Ability:
 
 def measured(name: str, meaning: str, estimate: Estimate) -> Ability:
     """An ability of this part of the card."""
-    return Ability(name=f"other_{name}", meaning=meaning, estimate=estimate, about=ABOUT)
+    return Ability(name=f"other_{name}", meaning=meaning, estimate=estimate)

@@ -7,8 +7,6 @@ grids from numpy: the same bytes on every machine.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
@@ -33,14 +31,18 @@ def luminance(value: Rgb) -> float:
 
 def background(rng: np.random.Generator) -> Image.Image:
     """One background of a kind chosen at random, ``CANVAS`` x ``CANVAS``, RGB."""
-    kinds = tuple(_KINDS)
-    return _KINDS[kinds[int(rng.integers(len(kinds)))]](rng)
+    return _KINDS[int(rng.integers(len(_KINDS)))](rng)
 
 
 def paste(
-    canvas: Image.Image, sprite: Image.Image, *, center: Place, side: float, mirrored: bool = False
+    canvas: Image.Image,
+    sprite: Image.Image,
+    *,
+    center: Place,
+    side: float,
+    rng: np.random.Generator,
 ) -> None:
-    """Put an RGBA sprite on ``canvas``; whatever reaches beyond the edge is cut off.
+    """Put an RGBA sprite on ``canvas``, mirrored half the time; beyond the edge it is cut off.
 
     Args:
         center: Fractions of the canvas side.
@@ -48,7 +50,7 @@ def paste(
     """
     pixels = max(8, round(side * canvas.width))
     shape = sprite.resize((pixels, pixels), Image.Resampling.BICUBIC)
-    if mirrored:
+    if rng.integers(2):
         shape = shape.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     at = tuple(round(c * canvas.width - pixels / 2) for c in center)
     canvas.paste(shape, (at[0], at[1]), shape)
@@ -147,12 +149,4 @@ def _horizon(rng: np.random.Generator) -> Image.Image:
     return image
 
 
-_KINDS: dict[str, Callable[[np.random.Generator], Image.Image]] = {
-    "shade": _shade,
-    "clouds": _clouds,
-    "plaid": _plaid,
-    "bricks": _bricks,
-    "rings": _rings,
-    "confetti": _confetti,
-    "horizon": _horizon,
-}
+_KINDS = (_shade, _clouds, _plaid, _bricks, _rings, _confetti, _horizon)

@@ -44,7 +44,7 @@ def thing(name: str, style: str, rng: np.random.Generator) -> Image.Image:
     if rng.random() < 1 / 3:
         room += 0.15 * side  # so much of the sprite may lie beyond the edge
     center = (0.5 + float(rng.uniform(-room, room)), 0.5 + float(rng.uniform(-room, room)))
-    paste(canvas, _cut(name, style), center=center, side=side, mirrored=bool(rng.integers(2)))
+    paste(canvas, sprite(name, style=style), center=center, side=side, rng=rng)
     return finished(canvas)
 
 
@@ -78,7 +78,7 @@ def labelled(name: str, style: str, text: str, nonsense: str, rng: np.random.Gen
     side = float(rng.uniform(0.7, 0.95))
     room = (1 - side) / 2
     center = (0.5 + float(rng.uniform(-room, room)), 0.5 + float(rng.uniform(-room, room)))
-    paste(canvas, _cut(name, style), center=center, side=side, mirrored=bool(rng.integers(2)))
+    paste(canvas, sprite(name, style=style), center=center, side=side, rng=rng)
     box = colour(rng)
     ink = letters.readable(rng, box)
     font = letters.typeface(rng)
@@ -106,7 +106,7 @@ def several(
     for name, (x, y) in zip(names, places, strict=True):
         moved = (x + float(rng.uniform(-0.04, 0.04)), y + float(rng.uniform(-0.04, 0.04)))
         own = side * float(rng.uniform(0.88, 1.0))
-        paste(canvas, _cut(name, style), center=moved, side=own, mirrored=bool(rng.integers(2)))
+        paste(canvas, sprite(name, style=style), center=moved, side=own, rng=rng)
     return finished(canvas)
 
 
@@ -120,7 +120,3 @@ def inked(text: str, ink: str, rng: np.random.Generator) -> Image.Image:
     center = (0.5, float(rng.uniform(0.25, 0.75)))
     letters.write(canvas, text, face, center=center, fill=fill)
     return finished(canvas)
-
-
-def _cut(name: str, style: str) -> Image.Image:
-    return sprite(name, style=style)

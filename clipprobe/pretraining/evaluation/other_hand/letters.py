@@ -58,19 +58,14 @@ def write(
     center: tuple[float, float],
     fill: Rgb,
     box: Rgb | None = None,
-) -> Box:
-    """Write ``text`` centred at ``center`` (fractions), moved inside; with a box if given.
-
-    Returns:
-        The rectangle that text and box take, in pixels of the canvas.
-    """
+) -> None:
+    """Write ``text`` centred at ``center`` (fractions), moved inside; with a box if given."""
     area = place(text, face, center=center)
     pen = ImageDraw.Draw(canvas)
     if box is not None:
         pen.rounded_rectangle(area, radius=6, fill=box)
     middle = ((area[0] + area[2]) / 2, (area[1] + area[3]) / 2)
     pen.text(middle, text, font=face, fill=fill, anchor="mm")
-    return area
 
 
 def place(text: str, face: ImageFont.FreeTypeFont, *, center: tuple[float, float]) -> Box:

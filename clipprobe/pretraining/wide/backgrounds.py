@@ -1,4 +1,4 @@
-"""Grounds of many kinds: plain, shaded, patterned, noise like photographs', crops of sprites."""
+"""Backgrounds: plain, shaded, patterned, noise like photographs', crops of sprites."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image, ImageFilter
 from clipprobe.pretraining.captions import COLOURS
 from clipprobe.stimuli import Background, concepts, render_background, sprite
 from clipprobe.stimuli.backgrounds import Rgb
-from clipprobe.stimuli.splits import TRAINED_GROUNDS, TRAINED_STYLES
+from clipprobe.stimuli.splits import TRAINED_GROUNDS, TRAINED_STYLES, pick
 
 #: Mean, and principal axes with their standard deviations, of the colours of ImageNet's
 #: photographs, 0 to 255 (Krizhevsky et al. 2012, sec. 4.1, in the values that are in use).
@@ -24,14 +24,14 @@ NATURAL_SPREAD = np.array([55.46, 4.794, 1.148])
 PATTERNS = TRAINED_GROUNDS[2:]
 #: Fields of noise; each is shifted, mirrored and coloured anew.
 N_FIELDS = 256
-#: Share of grounds in one colour that has a name.
+#: Share of backgrounds in one colour that has a name.
 NAMED_SHARE = 0.1
 
 
-def draw_ground(rng: np.random.Generator, size_px: int) -> tuple[Image.Image, str]:
+def draw_background(rng: np.random.Generator, size_px: int) -> tuple[Image.Image, str]:
     """Draw an RGB image to put things on, and its colour's name where it has one."""
     if rng.random() < NAMED_SHARE:
-        name = list(COLOURS)[int(rng.integers(len(COLOURS)))]
+        name = pick(list(COLOURS), rng)
         return Image.new("RGB", (size_px, size_px), near(COLOURS[name], rng)), name
     draw, shares = zip(*_KINDS, strict=True)
     return draw[int(rng.choice(len(draw), p=shares))](rng, size_px), ""
@@ -47,8 +47,7 @@ def any_colour(rng: np.random.Generator) -> Rgb:
     """A colour near one with a name, one of photographs, or any at all."""
     kind = rng.random()
     if kind < 0.5:
-        palette = list(COLOURS.values())
-        return near(palette[int(rng.integers(len(palette)))], rng)
+        return near(pick(list(COLOURS.values()), rng), rng)
     if kind < 0.75:
         r, g, b = _natural(rng.normal(size=(1, 3)))[0]
     else:
@@ -67,15 +66,15 @@ def shaded(rng: np.random.Generator, size_px: int) -> Image.Image:
     turn = rng.uniform(0, 2 * np.pi)
     y, x = np.mgrid[-0.5 : 0.5 : size_px * 1j, -0.5 : 0.5 : size_px * 1j]
     share = np.clip(x * np.cos(turn) + y * np.sin(turn) + rng.uniform(0.2, 0.8), 0, 1)[..., None]
-    mixed = share * np.array(any_colour(rng)) + (1 - share) * np.array(any_colour(rng))
-    return Image.fromarray(mixed.astype(np.uint8))
+    blend = share * np.array(any_colour(rng)) + (1 - share) * np.array(any_colour(rng))
+    return Image.fromarray(blend.astype(np.uint8))
 
 
 def patterned(rng: np.random.Generator, size_px: int) -> Image.Image:
     """One of the patterns of the studio, in any colours."""
     return render_background(
         Background(
-            kind=PATTERNS[int(rng.integers(len(PATTERNS)))],
+            kind=pick(PATTERNS, rng),
             color=any_colour(rng),
             second=any_colour(rng),
             seed=int(rng.integers(1 << 31)),
@@ -91,8 +90,8 @@ def noise(rng: np.random.Generator, size_px: int) -> Image.Image:
         fields = fields[::-1]
     if rng.integers(2):
         fields = fields.transpose(1, 0, 2)
-    shifted = np.roll(fields, rng.integers(0, size_px, 2), axis=(0, 1))
-    along = shifted * rng.uniform(0.2, 1.0) + rng.normal(0, 0.8, 3)
+    fields = np.roll(fields, rng.integers(0, size_px, 2), axis=(0, 1))
+    along = fields * rng.uniform(0.2, 1.0) + rng.normal(0, 0.8, 3)
     return Image.fromarray(_natural(along, rng.uniform(1, 5)))
 
 
@@ -119,9 +118,8 @@ def tiles(rng: np.random.Generator, size_px: int) -> Image.Image:
 
 def close_up(rng: np.random.Generator, size_px: int) -> Image.Image:
     """A piece of some sprite from so near that nobody could say what it is, out of focus."""
-    names = concepts()
-    name = names[int(rng.integers(len(names)))].name
-    whole = sprite(name, style=TRAINED_STYLES[int(rng.integers(len(TRAINED_STYLES)))], size=64)
+    name = pick(concepts(), rng).name
+    whole = sprite(name, style=pick(TRAINED_STYLES, rng), size=64)
     image = Image.new("RGB", whole.size, any_colour(rng))
     image.paste(whole, (0, 0), whole)
     side = float(rng.uniform(10, 20))
