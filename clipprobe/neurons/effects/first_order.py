@@ -26,12 +26,10 @@ from numpy.typing import NDArray
 
 from clipprobe.attribution.readout import ScoreName
 from clipprobe.errors import ConfigError
-from clipprobe.memory import fitting_batch
-from clipprobe.neurons.effects.curvature import Curvature
 from clipprobe.neurons.effects.direct import refuse_normalised
-from clipprobe.neurons.effects.predicting import changes_in_batch, exact_norms, refuse_passes
-from clipprobe.tracing import Score
-from clipprobe.tracing.inputs import Inputs, encode_other, names_of
+from clipprobe.neurons.effects.predicting import Predictor, refuse_passes
+from clipprobe.neurons.effects.sweep import Scored
+from clipprobe.tracing.inputs import Inputs
 from clipprobe.tracing.scales import site_scales
 from clipprobe.tracing.units import points_of, refuse_looking
 
@@ -141,55 +139,40 @@ def attribution_patching(
     if baseline not in ("zero", "mean"):
         raise ConfigError(f"The baseline {baseline!r} is not known: use 'zero' or 'mean'.")
     tower = points[0].tower
-    rows, others = (images, texts) if tower == "vision" else (texts, images)
-    if donors is not None and len(donors) != len(rows):
-        raise ConfigError(
-            f"{len(donors)} donors were given for {len(rows)} inputs: give one for each."
-        )
-    batch_size = fitting_batch(clip, batch_size, len(rows), tower=tower)
-    inputs = Inputs(clip, tower, rows, batch_size)
-    factor = float(clip.scale) if score == "logit" else 1.0
-    scores = [Score(name=name, direction=row) for name, row in zip(
-        names_of(others), encode_other(clip, tower, others, batch_size).double().cpu().numpy(),
-        strict=True,
-    )]  # fmt: skip
-    replacing: dict[str, Tensor] = {}
+    scored = Scored(clip, tower, images, texts, score, batch_size)
+    n, m = len(scored.inputs), len(scored.targets)
+    if donors is not None and len(donors) != n:
+        raise ConfigError(f"{len(donors)} donors were given for {n} inputs: give one for each.")
+    means: dict[str, Tensor] = {}
     if baseline == "mean" and donors is None:
-        scales = site_scales(inputs, points)
-        replacing = {name: scale.average for name, scale in scales.items()}
-    encoder_inputs = (
-        None if donors is None else _activations(Inputs(clip, tower, donors, batch_size), points)
+        scales = site_scales(scored.inputs, points)
+        means = {name: scale.average for name, scale in scales.items()}
+    stored = None
+    if donors is not None:
+        stored = _activations(Inputs(clip, tower, donors, scored.inputs.batch_size), points)
+
+    def new(act: Tensor, point: HookPoint, rows: Sequence[int]) -> Tensor:
+        return _replacement(act, point, means, stored, rows)
+
+    predictor = Predictor(
+        scored, points, numbers_by_point, new, steps=steps, probes=probes, norms=norms, seed=seed
     )
-    effects = {
-        point.name: np.full((len(rows), len(scores), point.n_units), np.nan) for point in points
-    }
-    n_backward = 0
-    exact = exact_norms(clip, tower, steps, probes) if norms else None
-    curvature = Curvature(points, numbers_by_point, (len(rows), len(scores)), probes, seed)
-    for batch in inputs.batches():
-
-        def new(act: Tensor, point: HookPoint, rows: Sequence[int] = batch.rows) -> Tensor:
-            return _replacement(act, point, replacing, encoder_inputs, rows)
-
-        changes, n_passes = changes_in_batch(
-            inputs, batch, points, numbers_by_point, scores, new, steps, curvature, exact
-        )
-        n_backward += n_passes
+    effects = {point.name: np.full((n, m, point.n_units), np.nan) for point in points}
+    for rows, changes in predictor.batches():
         for name, values in changes.items():
-            effects[name][np.ix_(batch.rows, range(len(scores)), numbers_by_point[name])] = (
-                values * factor
-            )
-    for name, second in curvature.terms().items() if probes else ():
-        effects[name][..., numbers_by_point[name]] += second * factor
+            cells = np.ix_(rows, range(m), numbers_by_point[name])
+            effects[name][cells] = values * scored.factor
+    for name, second in predictor.second_order().items():
+        effects[name][..., numbers_by_point[name]] += second * scored.factor
     return PredictedEffects(
         effects=effects,
-        targets=tuple(one.name for one in scores),
+        targets=scored.targets,
         score=score,
         baseline="donors" if donors is not None else baseline,
         steps=steps,
         probes=probes,
-        norms=exact is not None,
-        n_backward=n_backward,
+        norms=predictor.norms is not None,
+        n_backward=predictor.n_backward,
         provenance=clip.provenance(),
     )
 

@@ -129,7 +129,7 @@ class ExactNorms:
 
         targets = torch.tensor(np.stack([np.asarray(one.direction) for one in scores])).double()
         assert point.block is not None
-        first = 2 * point.block + _NORMS_BEFORE[_site(point)]
+        first = 2 * point.block + _NORMS_BEFORE[point.read_site]
         added = []
         for name in list(self.norms)[first:]:
             reads = [one[name] for one in slopes]
@@ -153,7 +153,7 @@ class ExactNorms:
     def _writes(
         self, point: HookPoint, change: Tensor, units: list[int]
     ) -> ColumnWrites | VectorWrites | None:
-        if point.block is None or _site(point) not in _NORMS_BEFORE:
+        if point.block is None or point.read_site not in _NORMS_BEFORE:
             return None
         own = change[:, :, units].float()
         if point.base is not None or point.site not in _HEADS:
@@ -167,10 +167,3 @@ class ExactNorms:
             return None
         weight = out.weight.detach().view(-1, block.n_heads, block.d_head)  # d h k
         return VectorWrites(own, weight[:, units].to(own))
-
-
-def _site(point: HookPoint) -> str:
-    """Where in its block it is; of a direction, where it is read."""
-    return (
-        point.site if point.base is None else point.base.partition(".blocks.")[2].partition(".")[2]
-    )
