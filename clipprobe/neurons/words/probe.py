@@ -206,7 +206,7 @@ class _Probe:
             value=value,
             files=files(),
             summary=lambda: summarise(probe, highest),
-            page=lambda run: page_of(probe, summarise(probe, highest), run.read_table(TOP)),
+            page=lambda run: page_of(probe, summarise(probe, highest), run),
             used=len(used),
             skipped=self.listed.n_blocked,
             failed=len(left_out),
