@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clipprobe.neurons.labels.rendered import Rendered
+from clipprobe.neurons.labels.unit_label import Rendered, UnitLabel
 from clipprobe.neurons.pooled import PooledActivations, pooled_activations
 from clipprobe.statistics import undefined, wilson
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
-    from clipprobe.neurons.labels.unit_label import UnitLabel
 
 TOP_SHARE = 0.01
 _FRESH = 7919

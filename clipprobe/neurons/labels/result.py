@@ -12,7 +12,7 @@ import numpy as np
 
 from clipprobe.errors import UnknownHookPointError
 from clipprobe.neurons.instruments.value import UnitValue
-from clipprobe.neurons.labels.unit_label import UnitLabel
+from clipprobe.neurons.labels.unit_label import RATES, UnitLabel
 from clipprobe.neurons.labels.validation import Validation
 from clipprobe.statistics import Estimate, census, cluster_bootstrap, undefined
 
@@ -102,7 +102,7 @@ class Labels(UnitValue):
         modality, and to other labels; bootstrap over units."""
         known = [row.rendered for row in self.rows if row.rendered is not None]
         rates_by_name = {}
-        for name in ("picture", "drawing", "word", "others"):
+        for name in RATES:
             values = [getattr(one, name).value for one in known]
             values = [value for value in values if not math.isnan(value)]
             rates_by_name[name] = (

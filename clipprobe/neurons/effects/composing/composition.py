@@ -31,7 +31,7 @@ from clipprobe.neurons.effects.composing.sparse import (
     shuffled_labels,
     split,
 )
-from clipprobe.runs.jsonio import AsJson
+from clipprobe.runs.jsonio import AsJson, Stored
 from clipprobe.statistics import Estimate, auroc_estimate, wilson
 
 Floats = NDArray[np.float64]
@@ -39,7 +39,7 @@ _MIN_EACH = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Composition(AsJson):
+class Composition(Stored):
     """The units that make one class.
 
     ``target``: the class, told from all other rows.

@@ -21,12 +21,11 @@ from clipprobe.neurons.effects.composing.probes import (
     text_values,
 )
 from clipprobe.neurons.effects.composing.settings import Composing
-from clipprobe.neurons.effects.composing.sparse import PathPoint
 from clipprobe.neurons.pooled import check_fits, pooled_activations
-from clipprobe.runs import Run, RunView, jsonio
+from clipprobe.runs import Run, RunView
+from clipprobe.runs.jsonio import Stored
 from clipprobe.runs.manifest import sha256_of_json
 from clipprobe.settings import takes
-from clipprobe.statistics import Estimate
 from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ _TEXT_ROWS = "texts, read through the units' own outputs (direct path)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compositions:
+class Compositions(Stored):
     """The units that make each class.
 
     ``rows``: what was told apart, in words. ``compositions``: one for each class. ``seed``: of
@@ -51,18 +50,6 @@ class Compositions:
     compositions: tuple[Composition, ...]
     seed: int
     provenance: Mapping[str, Any]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        data: dict[str, Any] = jsonio.plain(
-            {
-                "rows": self.rows,
-                "compositions": [one.to_json() for one in self.compositions],
-                "seed": self.seed,
-                "provenance": self.provenance,
-            }
-        )
-        return data
 
 
 @takes(Composing)
@@ -221,37 +208,9 @@ def _table(compositions: Sequence[Composition]) -> dict[str, Any]:
 def load_composition(run: RunView) -> Compositions:
     """What a run kept."""
     data = run.read_json(EVERYTHING)
-    return Compositions(
-        rows=data["rows"],
-        compositions=tuple(_composition(one) for one in data["compositions"]),
-        seed=data["seed"],
-        provenance=data["provenance"],
-    )
-
-
-def _composition(data: Mapping[str, Any]) -> Composition:
-    estimates: dict[str, Any] = {
-        name: _estimate(data[name]) for name in ("accuracy", "auroc", "shuffled")
-    }
-    plain: dict[str, Any] = {
-        name: data[name] for name in ("target", "n_units", "n_there", "n_positive", "n_fit")
-    }
-    return Composition(
-        units=tuple((one["unit"], one["weight"]) for one in data["units"]),
-        path=tuple(PathPoint(**_numbers(point)) for point in data["path"]),
-        **_numbers({name: data[name] for name in ("c", "majority")}),
-        **estimates,
-        **plain,
-    )
-
-
-def _estimate(data: Mapping[str, Any]) -> Estimate:
-    return Estimate(**_numbers(data))
-
-
-def _numbers(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Null in JSON is an undefined number."""
-    return {name: np.nan if value is None else value for name, value in data.items()}
+    for one in data["compositions"]:
+        one["units"] = [(unit["unit"], unit["weight"]) for unit in one["units"]]
+    return Compositions.from_json(data)
 
 
 COMPOSITION = Study(
