@@ -41,6 +41,23 @@ def points_of(clip: Clip, sites: str | Sequence[str]) -> tuple[str, dict[str, Ho
     return towers.pop(), points
 
 
+def units_by_point(clip: Clip, names: str | Sequence[str]) -> list[tuple[HookPoint, list[int]]]:
+    """The hook points of one tower and which units of each, in order of first mention.
+
+    A hook point or a glob names all of its units.
+
+    Raises:
+        UnknownHookPointError: one is not there.
+        ConfigError: of both towers, or none.
+    """
+    by_point: dict[HookPoint, dict[int, None]] = {}
+    for address, point in points_of(clip, names)[1].items():
+        _, _, unit = address.removeprefix(point.name).partition(":")
+        units = by_point.setdefault(point, {})
+        units |= dict.fromkeys([int(unit)] if unit else range(point.n_units))
+    return [(point, list(units)) for point, units in by_point.items()]
+
+
 def find_units(clip: Clip, units: Sequence[str]) -> dict[str, tuple[HookPoint, int]]:
     """Plain address -> hook point and unit, in the order given.
 

@@ -25,6 +25,7 @@ from clipprobe.neurons.captions.result import ALIGNMENT, TEXT_ALONE, UnitCaption
 from clipprobe.neurons.captions.scoring import corrected, ends, highest_by_chance
 from clipprobe.neurons.direction_results import SiteDirections
 from clipprobe.neurons.effects.directions import Directions
+from clipprobe.tracing.units import units_by_point
 
 if TYPE_CHECKING:
     from clipprobe.hooks import HookPoint
@@ -157,25 +158,17 @@ def by_site(
     """Hook points and the units of each that were named, in order of first mention.
 
     Raises:
-        UnsupportedHookError: a unit of the other tower.
+        UnsupportedHookError: units of the other tower.
     """
-    from clipprobe.hooks.sites import check_unit, resolve, split_unit
-
-    points: dict[str, tuple[HookPoint, dict[int, None]]] = {}
-    for name in [units] if isinstance(units, str) else units:
-        hook, index = split_unit(name)
-        for point in resolve(clip, hook):
-            if point.tower != tower:
-                other = "text_prompts" if point.tower == "text" else "vision_captions"
-                raise UnsupportedHookError(
-                    f"{name} is in the {point.tower} tower, and this ranking is for units of the "
-                    f"{tower} tower: the two answer different questions; use {other} for it."
-                )
-            if index is not None:
-                check_unit(point, index)
-            _, mine = points.setdefault(point.name, (point, {}))
-            mine |= dict.fromkeys(range(point.n_units) if index is None else [index])
-    return [(point, list(indices)) for point, indices in points.values()]
+    by_point = units_by_point(clip, units)
+    point, _ = by_point[0]
+    if point.tower != tower:
+        other = "text_prompts" if point.tower == "text" else "vision_captions"
+        raise UnsupportedHookError(
+            f"{point.name} is in the {point.tower} tower, and this ranking is for units of the "
+            f"{tower} tower: the two answer different questions; use {other} for it."
+        )
+    return by_point
 
 
 def _aligned(

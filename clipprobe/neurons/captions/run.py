@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clipprobe.errors import ConfigError
 from clipprobe.neurons.captions.lead import lead_of
 from clipprobe.neurons.captions.lists import caption_list, read_captions
 from clipprobe.neurons.captions.ranking import (
@@ -31,6 +30,7 @@ from clipprobe.runs import Run, RunView, jsonio
 from clipprobe.settings import takes
 from clipprobe.statistics import census
 from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
+from clipprobe.tracing.units import points_of
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -64,7 +64,8 @@ def prepare_captions(settings: CaptionTest, clip: Clip) -> Plan[CaptionRanking]:
     The few images to linearise at are decoded here: their pixels are the identity of the run.
     """
     tower = tower_of(clip, settings.units)
-    listed = caption_list(_read(settings.captions))
+    captions: Any = settings.captions
+    listed = caption_list(read_captions(captions) if isinstance(captions, str | Path) else captions)
     provenance = clip.provenance()
     vision = tower == "vision"
     by_point = by_site(clip, settings.units, tower)
@@ -78,25 +79,17 @@ def prepare_captions(settings: CaptionTest, clip: Clip) -> Plan[CaptionRanking]:
         "claim": ALIGNMENT if vision else TEXT_ALONE,
         "units": {point.name: indices for point, indices in by_point},
         "pool": None if vision else settings.pool,
-        "subtract_mean": settings.subtract_mean,
-        "top": settings.top,
         "n_random": settings.n_random if vision else 0,
         "images": _fingerprint(images) if vision else None,
-        "seed": settings.seed,
+        **settings.values_of("subtract_mean", "top", "seed"),
     }
     config = jsonio.plain(config)
-    shared: dict[str, Any] = {
-        "subtract_mean": settings.subtract_mean,
-        "top": settings.top,
-        "progress": settings.progress,
-    }
 
     def execute(run: Run) -> Outcome[CaptionRanking]:
+        shared = settings.values_of("subtract_mean", "top", "progress")
         if vision:
-            more: dict[str, Any] = {"n_random": settings.n_random, "seed": settings.seed}
-            rankings = vision_captions(
-                clip, settings.units, listed, images=images, **more, **shared
-            )
+            shared |= settings.values_of("n_random", "seed")
+            rankings = vision_captions(clip, settings.units, listed, images=images, **shared)
         else:
             rankings = text_prompts(clip, settings.units, listed, pool=settings.pool, **shared)
         files: dict[str, Callable[[], Any]] = {
@@ -143,15 +136,7 @@ def tower_of(clip: Clip, units: Sequence[str]) -> str:
     Raises:
         ConfigError: they are of both: the two rankings answer different questions.
     """
-    from clipprobe.hooks.sites import resolve, split_unit
-
-    towers = {point.tower for name in units for point in resolve(clip, split_unit(name)[0])}
-    if len(towers) != 1:
-        raise ConfigError(
-            f"Units of {len(towers)} towers were asked for at once: name at least one unit, all of "
-            "the vision tower (cross-tower alignment) or all of the text tower (top prompts)."
-        )
-    return towers.pop()
+    return points_of(clip, units)[0]
 
 
 def _table(units: Sequence[UnitCaptions]) -> dict[str, Any]:
@@ -259,13 +244,6 @@ def page_of(
         },
         lead=lead_of([units[i] for i in order], summary),
     )
-
-
-def _read(captions: Any) -> Any:
-    """A path as the list that it holds; anything else as it is."""
-    if not isinstance(captions, str | Path):
-        return captions
-    return read_captions(captions)
 
 
 def _images(images: Any) -> list[Any] | None:

@@ -31,7 +31,7 @@ from clipprobe.neurons.effects.predicting import Predictor, refuse_passes
 from clipprobe.neurons.effects.sweep import Scored
 from clipprobe.tracing.inputs import Inputs
 from clipprobe.tracing.scales import site_scales
-from clipprobe.tracing.units import points_of, refuse_looking
+from clipprobe.tracing.units import refuse_looking, units_by_point
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -134,7 +134,12 @@ def attribution_patching(
         >>> found.mean()["vision.blocks.5.mlp.post"].argmin()              # doctest: +SKIP
         101
     """
-    points, numbers_by_point = _points(clip, units if units is not None else sites)
+    by_point = units_by_point(clip, units if units is not None else sites)
+    for point, _ in by_point:
+        refuse_looking(point)
+        refuse_normalised(clip, point)
+    points = [point for point, _ in by_point]
+    numbers_by_point = {point.name: numbers for point, numbers in by_point}
     refuse_passes(steps, probes)
     if baseline not in ("zero", "mean"):
         raise ConfigError(f"The baseline {baseline!r} is not known: use 'zero' or 'mean'.")
@@ -175,22 +180,6 @@ def attribution_patching(
         n_backward=predictor.n_backward,
         provenance=clip.provenance(),
     )
-
-
-def _points(clip: Clip, names: str | Sequence[str]) -> tuple[list[HookPoint], dict[str, list[int]]]:
-    """The hook points and which units of each, in the order given."""
-    points: dict[str, HookPoint] = {}
-    numbers: dict[str, list[int]] = {}
-    for address, point in points_of(clip, names)[1].items():
-        refuse_looking(point)
-        refuse_normalised(clip, point)
-        points[point.name] = point
-        listed = numbers.setdefault(point.name, [])
-        if address == point.name:
-            listed[:] = range(point.n_units)
-        elif (unit := int(address.rpartition(":")[2])) not in listed:
-            listed.append(unit)
-    return list(points.values()), numbers
 
 
 def _replacement(

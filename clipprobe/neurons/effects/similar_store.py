@@ -65,23 +65,12 @@ def prepare_similar(settings: SimilarTest, clip: Clip) -> Plan[SimilarUnits]:
         "device": clip.device.type,
         "unit": own,
         "sites": list(settings.sites) if settings.sites else None,
-        "pool": settings.pool,
-        "k": settings.k,
-        "batch_size": settings.batch_size,
+        **settings.values_of("pool", "k", "batch_size"),
     }
 
     def execute(run: Run) -> Outcome[SimilarUnits]:
-        similar = similar_units(
-            clip,
-            dataset,
-            own,
-            sites=settings.sites,
-            pool=settings.pool,
-            k=settings.k,
-            batch_size=settings.batch_size,
-            workers=settings.workers,
-            progress=settings.progress,
-        )
+        options = settings.values_of("sites", "pool", "k", "batch_size", "workers", "progress")
+        similar = similar_units(clip, dataset, own, **options)
         table = {TABLE: lambda: _table(similar)}
         return Outcome(
             value=replace(similar, store=InMemory(table, lambda: summarise(similar))),

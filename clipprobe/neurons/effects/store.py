@@ -76,15 +76,10 @@ def prepare_effects(settings: EffectTest, clip: Clip) -> Plan[EffectComparison]:
         "model": clip.provenance()["model"],
         "data": dataset.describe(),
         "device": clip.device.type,
-        "texts": list(settings.texts),
         "sites": sites,
-        "per_site": settings.per_site,
-        "method": settings.method,
-        "steps": settings.steps,
+        **settings.values_of("texts", "per_site", "method", "steps", "seed", "batch_size"),
         **({"probes": settings.probes} if settings.probes else {}),
         **({"norms": True} if norms else {}),
-        "seed": settings.seed,
-        "batch_size": settings.batch_size,
     }
     return Plan(
         config=config,
@@ -106,11 +101,10 @@ def _execute(
     for site in sites:
         part = f"parts/{site}.safetensors"
         if not run.has(part):
-            one = site_effects(
-                clip, records, texts, site,
-                per_site=settings.per_site, method=method, steps=settings.steps,
-                probes=settings.probes, seed=seed, batch_size=settings.batch_size,
-            )  # fmt: skip
+            options = settings.values_of(
+                "per_site", "method", "steps", "probes", "seed", "batch_size"
+            )
+            one = site_effects(clip, records, texts, site, **options)
             run.write_arrays(part, _arrays(one))
         comparisons.append(_site(site, run.read_arrays(part)))
         if settings.progress is not None:

@@ -63,7 +63,6 @@ def judged_by_clip(
     subject: Clip,
     templates: Sequence[str] = TEMPLATES,
     batch_size: int = 32,
-    progress: Any = None,
 ) -> Judgement:
     """Cosines of a CLIP; each image shows the one concept that fits it best.
 
@@ -77,7 +76,7 @@ def judged_by_clip(
     if len(names) < 2:
         raise DataError("One concept cannot tell units apart: give at least two.")
     if embeddings is None:
-        embeddings = judge.encode_images(images, batch_size=batch_size, progress=progress)
+        embeddings = judge.encode_images(images, batch_size=batch_size)
     texts = sentence_means(judge.encode_texts, [fill(sentences, name) for name in names])
     values = embeddings.astype(np.float64) @ texts.T
     present = np.zeros(values.shape, bool)

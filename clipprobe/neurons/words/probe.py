@@ -99,13 +99,10 @@ def prepare_words(settings: WordTest, clip: Clip) -> Plan[WordProbe]:
         "words": listed.to_json(),
         "sites": [site.to_json() for site in sites],
         "n_blocks": len(clip.anatomy.vision.blocks),
-        "pool": settings.pool,
         "grid": grid.to_json(),
         "image_size": clip.image_size,
-        "n_scrambled": settings.n_scrambled,
-        "top": settings.top,
         "batch_size": fitting_batch(clip, settings.batch_size, largest * grid.n_renderings),
-        "seed": settings.seed,
+        **settings.values_of("pool", "n_scrambled", "top", "seed"),
     }
     job = _Probe(
         clip=clip,

@@ -90,9 +90,7 @@ def prepare_composition(settings: Composing, clip: Clip) -> Plan[Compositions]:
     config: dict[str, Any] = {
         "model": provenance["model"],
         "device": clip.device.type,
-        "target": list(settings.target),
-        "max_units": settings.max_units,
-        "seed": settings.seed,
+        **settings.values_of("target", "max_units", "seed"),
     }
     if isinstance(source, Dataset):
         points = check_fits(clip, source, settings.sites, settings.pool, settings.batch_size)
@@ -100,8 +98,7 @@ def prepare_composition(settings: Composing, clip: Clip) -> Plan[Compositions]:
         config |= {
             "data": described,
             "sites": [point.name for point in points],
-            "pool": settings.pool,
-            "batch_size": settings.batch_size,
+            **settings.values_of("pool", "batch_size"),
         }
     else:
         described = None
@@ -130,10 +127,8 @@ def _execute(
     failures: Sequence[Failure] = ()
     groups: Sequence[str] | None = None
     if isinstance(source, Dataset):
-        acts = pooled_activations(
-            clip, source, settings.sites, pool=settings.pool, batch_size=settings.batch_size,
-            workers=settings.workers, progress=settings.progress,
-        )  # fmt: skip
+        reading = settings.values_of("pool", "batch_size", "workers", "progress")
+        acts = pooled_activations(clip, source, settings.sites, **reading)
         values, columns = acts.stacked()
         names = [f"{site}:{index}" for site, index in columns]
         labelled = [i for i, record in enumerate(acts.records) if record.label is not None]
