@@ -25,6 +25,7 @@ from clipprobe.neurons.captions.result import ALIGNMENT, TEXT_ALONE, UnitCaption
 from clipprobe.neurons.captions.scoring import corrected, ends, highest_by_chance
 from clipprobe.neurons.direction_results import SiteDirections
 from clipprobe.neurons.effects.directions import Directions
+from clipprobe.neurons.words.result import highest_of
 from clipprobe.tracing.units import units_by_point
 
 if TYPE_CHECKING:
@@ -161,13 +162,13 @@ def by_site(
         UnsupportedHookError: units of the other tower.
     """
     by_point = units_by_point(clip, units)
-    point, _ = by_point[0]
-    if point.tower != tower:
-        other = "text_prompts" if point.tower == "text" else "vision_captions"
-        raise UnsupportedHookError(
-            f"{point.name} is in the {point.tower} tower, and this ranking is for units of the "
-            f"{tower} tower: the two answer different questions; use {other} for it."
-        )
+    for point, _ in by_point:
+        if point.tower != tower:
+            other = "text_prompts" if point.tower == "text" else "vision_captions"
+            raise UnsupportedHookError(
+                f"{point.name} is in the {point.tower} tower, and this ranking is for units of the "
+                f"{tower} tower: the two answer different questions; use {other} for it."
+            )
     return by_point
 
 
@@ -230,8 +231,6 @@ def _activated(
     subtract_mean: bool,
     top: int,
 ) -> UnitCaptions:
-    from scipy.stats import norm
-
     pooled = {
         "eos": "end-of-text token",
         "max": "max over tokens",
@@ -251,7 +250,7 @@ def _activated(
         mean_subtracted=subtract_mean,
         mean=mean,
         n_captions=n,
-        chance=float(norm.ppf((n - 0.375) / (n + 0.25))) if n > 1 else math.nan,
+        chance=highest_of(n),
         p=math.nan,
         q=math.nan,
         n_random=0,

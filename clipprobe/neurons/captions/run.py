@@ -79,9 +79,10 @@ def prepare_captions(settings: CaptionTest, clip: Clip) -> Plan[CaptionRanking]:
         "claim": ALIGNMENT if vision else TEXT_ALONE,
         "units": {point.name: indices for point, indices in by_point},
         "pool": None if vision else settings.pool,
+        **settings.values_of("subtract_mean", "top"),
         "n_random": settings.n_random if vision else 0,
         "images": _fingerprint(images) if vision else None,
-        **settings.values_of("subtract_mean", "top", "seed"),
+        "seed": settings.seed,
     }
     config = jsonio.plain(config)
 

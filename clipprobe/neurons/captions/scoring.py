@@ -58,10 +58,5 @@ def highest_by_chance(shifted: Doubles, rows: Doubles, n: int, seed: int) -> Dou
 
 def corrected(units: Sequence[UnitCaptions]) -> list[UnitCaptions]:
     """The same with Benjamini-Hochberg's q over all units of the call that have a p."""
-    tested = [i for i, unit in enumerate(units) if not math.isnan(unit.p)]
-    result = list(units)
-    if tested:
-        adjusted = benjamini_hochberg([units[i].p for i in tested])
-        for i, q in zip(tested, adjusted, strict=True):
-            result[i] = replace(units[i], q=float(q))
-    return result
+    adjusted = benjamini_hochberg([unit.p for unit in units])
+    return [replace(unit, q=float(q)) for unit, q in zip(units, adjusted, strict=True)]

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from clipprobe.errors import ConfigError, UnsupportedHookError
 from clipprobe.neurons.direction_results import SiteDirections, UnitDirection
+from clipprobe.neurons.effects.direct import STREAMS
 from clipprobe.neurons.effects.unit_writes import N_REFERENCE, mlp_writes, reference_images
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from clipprobe.models import Clip
 
 Floats = NDArray[np.float32]
-_ADDED = ("resid_pre", "resid_mid", "resid_post", "attn.out", "mlp.out")
 _EXACT = 1e-5
 
 
@@ -116,7 +116,7 @@ class Directions:
             if later
             else "no block comes later"
         )
-        if point.site in _ADDED:
+        if point.site in STREAMS:
             return self._from_images(hook, self._stream().transpose(1, 2), reason)
         if point.site in ("mlp.pre", "mlp.post"):
             writes = mlp_writes(self.clip, point.block)  # unit, width

@@ -31,7 +31,7 @@ from clipprobe.neurons.effects.predicting import Predictor, refuse_passes
 from clipprobe.neurons.effects.sweep import Scored
 from clipprobe.tracing.inputs import Inputs
 from clipprobe.tracing.scales import site_scales
-from clipprobe.tracing.units import refuse_looking, units_by_point
+from clipprobe.tracing.units import points_of, refuse_looking, units_by_point
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -134,7 +134,9 @@ def attribution_patching(
         >>> found.mean()["vision.blocks.5.mlp.post"].argmin()              # doctest: +SKIP
         101
     """
-    by_point = units_by_point(clip, units if units is not None else sites)
+    names = units if units is not None else sites
+    tower, _ = points_of(clip, names)
+    by_point = units_by_point(clip, names)
     for point, _ in by_point:
         refuse_looking(point)
         refuse_normalised(clip, point)
@@ -143,7 +145,6 @@ def attribution_patching(
     refuse_passes(steps, probes)
     if baseline not in ("zero", "mean"):
         raise ConfigError(f"The baseline {baseline!r} is not known: use 'zero' or 'mean'.")
-    tower = points[0].tower
     scored = Scored(clip, tower, images, texts, score, batch_size)
     n, m = len(scored.inputs), len(scored.targets)
     if donors is not None and len(donors) != n:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from clipprobe.arrays import Floats
-from clipprobe.errors import ConfigError
+from clipprobe.errors import ConfigError, UnsupportedHookError
 from clipprobe.neurons.effects.curvature import Curvature
 from clipprobe.neurons.effects.direct import comparable
 from clipprobe.neurons.effects.norms.exact import ExactNorms
@@ -41,8 +42,11 @@ def refuse_passes(steps: int, probes: int) -> None:
 
 
 def exact_norms(clip: Clip, tower: str, steps: int, probes: int) -> ExactNorms | None:
-    """What corrects the first order, where there is one: steps and probes hold what it lacks."""
-    return ExactNorms.where_there(clip, tower) if steps == 1 and not probes else None
+    """What corrects the first order; None for towers that have no such stream, where an edit
+    changes it, and for steps and probes, which hold what it lacks."""
+    with suppress(UnsupportedHookError):
+        return ExactNorms(clip, tower) if steps == 1 and not probes else None
+    return None
 
 
 def passes_of(settings: EffectTest, clip: Clip, n_images: int, sites: Sequence[str]) -> Workload:

@@ -17,7 +17,7 @@ from clipprobe.neurons.instruments.store import InMemory
 from clipprobe.report.numbers import decimals
 from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
-from clipprobe.statistics import Estimate
+from clipprobe.statistics import Estimate, undefined
 from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 
 if TYPE_CHECKING:
@@ -105,11 +105,12 @@ def _table(result: SimilarUnits) -> dict[str, Any]:
 
 def summarise(result: SimilarUnits) -> dict[str, Any]:
     """``summary.json``."""
-    best = result.similar[0] if result.similar else ("", _no_unit(result))
+    nothing = undefined("no other unit varies over the images", n=result.n_images)
+    other, best = result.similar[0] if result.similar else ("no unit", nothing)
     headline = {
         "name": "most similar",
-        "estimate": best[1],
-        "meaning": f"Pearson's r of {result.address} with {best[0] or 'no unit'}; the best of "
+        "estimate": best,
+        "meaning": f"Pearson's r of {result.address} with {other}; the best of "
         "as many unrelated units exceeds the floor in 5 % of cases",
     }
     summary = {"kind": KIND, "headline": [headline], **result.to_json()}
@@ -126,7 +127,7 @@ def read(run: RunView) -> SimilarUnits:
 
     def listed(measure: str, end: str) -> tuple[tuple[str, Any], ...]:
         return tuple(
-            (row["other"], _estimate(row) if measure == "activation" else row["value"])
+            (row["other"], Estimate.from_json(row) if measure == "activation" else row["value"])
             for row in rows
             if row["measure"] == measure and row["end"] == end
         )
@@ -158,24 +159,20 @@ def page_of(result: SimilarUnits) -> Page:
     from clipprobe.neurons.effects.opening import similar_lead
     from clipprobe.report import Page, Section, Table
 
-    floor = decimals(result.floor)
-    by_activation = Table(
-        ["unit", "is", "r"],
-        [[other, "most alike", r] for other, r in result.similar]
-        + [[other, "most opposed", r] for other, r in result.opposed],
+    def table(measure: str, name: str, caption: str) -> Table:
+        lists = [(end, pairs) for what, end, pairs in _lists(result) if what == measure]
+        rows = [[other, end, value] for end, pairs in lists for other, value in pairs]
+        return Table(["unit", "is", name], rows, caption)
+
+    caption = (
         f"Pearson's r of activations with {result.name} over {result.n_images:,} images, of "
-        f"{result.n_units:,} units; the best of as many unrelated units exceeds |r| = {floor} in "
-        "5 % of cases.",
+        f"{result.n_units:,} units; the best of as many unrelated units exceeds |r| = "
+        f"{decimals(result.floor)} in 5 % of cases."
     )
-    sections = [Section("By what they respond to", [by_activation])]
+    sections = [Section("By what they respond to", [table("activation", "r", caption)])]
     if result.same_output:
-        by_output = Table(
-            ["unit", "is", "cosine"],
-            [[other, "most alike", value] for other, value in result.same_output]
-            + [[other, "most opposed", value] for other, value in result.opposite_output],
-            "Cosine of what the neurons write into the residual stream, from the weights.",
-        )
-        sections.append(Section("By what they write", [by_output]))
+        caption = "Cosine of what the neurons write into the residual stream, from the weights."
+        sections.append(Section("By what they write", [table("output", "cosine", caption)]))
     return Page(
         title=f"Units like {result.address}",
         subtitle=f"{result.name}, on {result.n_images:,} images",
@@ -185,15 +182,19 @@ def page_of(result: SimilarUnits) -> Page:
     )
 
 
-def _rows(result: SimilarUnits) -> Iterable[dict[str, Any]]:
-    site, _, unit = result.address.rpartition(":")
-    lists: list[tuple[str, str, Sequence[tuple[str, Any]]]] = [
+def _lists(result: SimilarUnits) -> list[tuple[str, str, Sequence[tuple[str, Any]]]]:
+    """Measure, end, and the units there."""
+    return [
         ("activation", "most alike", result.similar),
         ("activation", "most opposed", result.opposed),
         ("output", "most alike", result.same_output),
         ("output", "most opposed", result.opposite_output),
     ]
-    for measure, end, pairs in lists:
+
+
+def _rows(result: SimilarUnits) -> Iterable[dict[str, Any]]:
+    site, _, unit = result.address.rpartition(":")
+    for measure, end, pairs in _lists(result):
         for rank, (other, value) in enumerate(pairs):
             known = isinstance(value, Estimate)
             yield {
@@ -210,17 +211,6 @@ def _rows(result: SimilarUnits) -> Iterable[dict[str, Any]]:
                 "method": value.method if known else "from the weights",
                 "reason": value.reason if known else "",
             }
-
-
-def _estimate(row: dict[str, Any]) -> Estimate:
-    names = ("value", "low", "high", "n", "method", "reason")
-    return Estimate(**{name: row[name] for name in names})
-
-
-def _no_unit(result: SimilarUnits) -> Estimate:
-    from clipprobe.statistics import undefined
-
-    return undefined("no other unit varies over the images", n=result.n_images)
 
 
 SIMILAR = Study(kind=KIND, settings=SimilarTest, prepare=prepare_similar, load=read)

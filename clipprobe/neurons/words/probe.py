@@ -99,10 +99,12 @@ def prepare_words(settings: WordTest, clip: Clip) -> Plan[WordProbe]:
         "words": listed.to_json(),
         "sites": [site.to_json() for site in sites],
         "n_blocks": len(clip.anatomy.vision.blocks),
+        "pool": settings.pool,
         "grid": grid.to_json(),
         "image_size": clip.image_size,
+        **settings.values_of("n_scrambled", "top"),
         "batch_size": fitting_batch(clip, settings.batch_size, largest * grid.n_renderings),
-        **settings.values_of("pool", "n_scrambled", "top", "seed"),
+        "seed": settings.seed,
     }
     job = _Probe(
         clip=clip,

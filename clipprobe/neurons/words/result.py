@@ -156,11 +156,8 @@ class WordProbe(WithSites):
 
     @property
     def z_floor(self) -> float:
-        """The expected largest z of as many draws from a normal distribution (Blom 1958)."""
-        from scipy.stats import norm
-
-        n = len(self.words)
-        return float(norm.ppf((n - 0.375) / (n + 0.25))) if n > 1 else math.nan
+        """What z the strongest word of a bell-shaped unit would have."""
+        return highest_of(len(self.words))
 
     def unit(self, address: str, *, top: int = 20) -> UnitWords:
         """The words of one unit.
@@ -236,6 +233,13 @@ class WordProbe(WithSites):
 
 
 load_word_probe = WordProbe.load
+
+
+def highest_of(n: int) -> float:
+    """The expected largest of n draws from a normal distribution (Blom 1958); NaN of one."""
+    from scipy.stats import norm
+
+    return float(norm.ppf((n - 0.375) / (n + 0.25))) if n > 1 else math.nan
 
 
 def word_columns(

@@ -84,14 +84,6 @@ class ExactNorms:
             )
         self.norms: dict[str, nn.Module] = norms
 
-    @classmethod
-    def where_there(cls, clip: Clip, tower: str) -> ExactNorms | None:
-        """None for towers that have no such stream, and where an edit changes it."""
-        try:
-            return cls(clip, tower)
-        except UnsupportedHookError:
-            return None
-
     def beyond_first_order(
         self,
         point: HookPoint,
