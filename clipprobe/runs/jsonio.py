@@ -112,7 +112,7 @@ def _read(kind: Any, value: Any) -> Any:
     inside = get_args(kind)
     if kind is float:
         return math.nan if value is None else float(value)
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         types = _types(kind)
         return kind(
             **{name: _read(types[name], one) for name, one in value.items() if name in types}

@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from clipprobe.arrays import Floats
 from clipprobe.attribution.readout import Readout, ScoreName, TowerReadout
 from clipprobe.errors import UnsupportedHookError
 from clipprobe.tracing.inputs import InputBatch, Inputs
@@ -18,8 +16,6 @@ if TYPE_CHECKING:
 
     from clipprobe.anatomy.parts import Block
     from clipprobe.models import Clip
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -16,9 +16,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from clipprobe.arrays import unit_rows
+from clipprobe.arrays import Floats, unit_rows
 from clipprobe.errors import ConfigError, UnsupportedHookError
 from clipprobe.neurons.captions.lists import caption_list
 from clipprobe.neurons.captions.result import ALIGNMENT, TEXT_ALONE, UnitCaptions
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from clipprobe.models import Clip
     from clipprobe.neurons.words.lists import WordList
 
-Doubles = NDArray[np.float64]
+
 N_RANDOM = 999
 _SCALAR_AXES = {("b", "t", "d"), ("b", "t", "d_mlp"), ("b", "d")}
 
@@ -176,10 +175,10 @@ def _aligned(
     site: SiteDirections,
     index: int,
     captions: Sequence[str],
-    embedded: Doubles,
-    rows: Doubles,
-    mean: Doubles,
-    null: Doubles,
+    embedded: Floats,
+    rows: Floats,
+    mean: Floats,
+    null: Floats,
     subtract_mean: bool,
     top: int,
 ) -> UnitCaptions:
@@ -227,7 +226,7 @@ def _activated(
     index: int,
     pool: str,
     captions: Sequence[str],
-    values: Doubles,
+    values: Floats,
     subtract_mean: bool,
     top: int,
 ) -> UnitCaptions:

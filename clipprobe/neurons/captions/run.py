@@ -27,6 +27,7 @@ from clipprobe.neurons.captions.result import (
 from clipprobe.neurons.captions.settings import CaptionTest
 from clipprobe.neurons.instruments.store import InMemory
 from clipprobe.runs import Run, RunView, jsonio
+from clipprobe.runs.tables import typed
 from clipprobe.settings import takes
 from clipprobe.statistics import census
 from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
@@ -141,14 +142,7 @@ def tower_of(clip: Clip, units: Sequence[str]) -> str:
 
 
 def _table(units: Sequence[UnitCaptions]) -> dict[str, Any]:
-    rows = [row for unit in units for row in unit.rows()]
-    types = {"unit": np.int32, "rank": np.int16, "score": np.float64, "raw": np.float64}
-    return {
-        name: np.array([row[name] for row in rows], types[name])
-        if name in types
-        else [row[name] for row in rows]
-        for name in rows[0]
-    }
+    return typed([row for one in units for row in one.rows()], {"unit": "int32", "rank": "int16"})
 
 
 def summarise(units: Sequence[UnitCaptions], config: dict[str, Any]) -> dict[str, Any]:

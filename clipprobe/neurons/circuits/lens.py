@@ -16,16 +16,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.errors import ConfigError, UnsupportedHookError
 from clipprobe.statistics import Estimate, wilson
 from clipprobe.tracing.inputs import Inputs, encode_other, names_of
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.errors import ConfigError, UnsupportedHookError
 from clipprobe.neurons.circuits.pairs import Pairs
 from clipprobe.tracing.units import points_of
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from clipprobe.hooks import HookPoint
     from clipprobe.models import Clip
 
-Floats = NDArray[np.float64]
 _SENDERS = ("attn.z", "mlp.post", "attn.out", "mlp.out")
 _RECEIVERS = ("attn.q", "attn.k", "attn.v", "mlp.pre")
 _FROZEN = ("attn.z", "mlp.post")

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.errors import ConfigError, UnsupportedHookError
 from clipprobe.neurons.circuits.pairs import PairBatch, Pairs
 from clipprobe.neurons.effects.changes import derangement
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from clipprobe.models import Clip
 
-Floats = NDArray[np.float64]
 _SMALL = 10.0  # a difference below this many noise floors has no share
 ALL = -1
 

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.attribution.readout import ScoreName
 from clipprobe.errors import ConfigError
 from clipprobe.neurons.effects.changes import change_of
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from clipprobe.hooks import HookPoint
     from clipprobe.models import Clip
 
-Floats = NDArray[np.float64]
 KINDS = ("head", "neuron", "direction")
 _N_PERMUTATIONS = 999
 _NOT_THERE = undefined("made by a version without attribution patching")

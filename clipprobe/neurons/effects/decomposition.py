@@ -18,8 +18,8 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.attribution.readout import ScoreName
 from clipprobe.errors import UnknownHookPointError
 from clipprobe.memory import fitting_batch
@@ -30,8 +30,6 @@ from clipprobe.tracing.parts import TowerParts
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.attribution.readout import ScoreName
 from clipprobe.errors import ConfigError
 from clipprobe.neurons.effects.direct import refuse_normalised
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from clipprobe.hooks import HookPoint
     from clipprobe.models import Clip
 
-Floats = NDArray[np.float64]
 SITES = ("vision.blocks.*.attn.z", "vision.blocks.*.mlp.post")
 
 

@@ -16,7 +16,7 @@ from clipprobe.neurons.effects.norms.exact import ExactNorms
 from clipprobe.neurons.effects.settings import EffectTest
 from clipprobe.neurons.effects.sweep import Scored
 from clipprobe.study import Workload
-from clipprobe.tracing.contributions import by_unit, gradients, gradients_with_norms
+from clipprobe.tracing.contributions import by_unit, gradients
 from clipprobe.tracing.inputs import InputBatch
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class Predictor:
     def _effects(self, batch: InputBatch) -> dict[str, Floats]:
         names = [point.name for point in self.points]
         modules = {} if self.norms is None else self.norms.norms
-        acts, slopes, inside = gradients_with_norms(self.inputs, batch, names, self.scores, modules)
+        acts, slopes, inside = gradients(self.inputs, batch, names, self.scores, modules)
         changes = {
             point.name: self.new(acts[point.name], point, batch.rows) - acts[point.name]
             for point in self.points
@@ -152,7 +152,7 @@ class Predictor:
             place = own + delta * ((step + 0.5) / self.steps)
             edit = {f"{point.name}:{unit}": lambda _, place=place: place}
             with intervene(self.inputs.clip, edit):
-                _, slopes = gradients(self.inputs, batch, [point.name], self.scores)
+                _, slopes, _ = gradients(self.inputs, batch, [point.name], self.scores)
             for column, one in enumerate(slopes):
                 slope = one[point.name].select(point.unit_axis, unit) * delta
                 total[:, column] += slope.flatten(1).double().sum(1).cpu().numpy() / self.steps

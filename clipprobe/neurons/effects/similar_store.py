@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from clipprobe.data import Failure
 from clipprobe.memory import fitting_batch
 from clipprobe.neurons.effects.settings import SimilarTest
@@ -16,6 +14,7 @@ from clipprobe.neurons.effects.similar import SimilarUnits, compared, similar_un
 from clipprobe.neurons.instruments.store import InMemory
 from clipprobe.report.numbers import decimals
 from clipprobe.runs import Run, RunView
+from clipprobe.runs.tables import typed
 from clipprobe.settings import takes
 from clipprobe.statistics import Estimate, undefined
 from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
@@ -26,21 +25,21 @@ if TYPE_CHECKING:
 
 KIND = "similar"
 TABLE = "similar.parquet"
-COLUMNS: dict[str, type] = {
-    "site": str,
-    "unit": np.int32,
-    "measure": str,
-    "end": str,
-    "rank": np.int16,
-    "other": str,
-    "value": np.float64,
-    "low": np.float64,
-    "high": np.float64,
-    "n": np.int64,
-    "method": str,
-    "reason": str,
+COLUMNS = {
+    "site": "string",
+    "unit": "int32",
+    "measure": "string",
+    "end": "string",
+    "rank": "int16",
+    "other": "string",
+    "value": "float64",
+    "low": "float64",
+    "high": "float64",
+    "n": "int64",
+    "method": "string",
+    "reason": "string",
 }
-"""Columns of the table, in order."""
+"""Columns of the table, in order, with their types."""
 
 
 @takes(SimilarTest)
@@ -71,10 +70,11 @@ def prepare_similar(settings: SimilarTest, clip: Clip) -> Plan[SimilarUnits]:
     def execute(run: Run) -> Outcome[SimilarUnits]:
         options = settings.values_of("sites", "pool", "k", "batch_size", "workers", "progress")
         similar = similar_units(clip, dataset, own, **options)
-        table = {TABLE: lambda: _table(similar)}
+        table = typed(list(_rows(similar)), COLUMNS)
+        store = InMemory({TABLE: lambda: table}, lambda: summarise(similar))
         return Outcome(
-            value=replace(similar, store=InMemory(table, lambda: summarise(similar))),
-            files=[(TABLE, _table(similar))],
+            value=replace(similar, store=store),
+            files=[(TABLE, table)],
             summary=lambda: summarise(similar),
             page=lambda run: page_of(similar),
             used=similar.n_images,
@@ -89,18 +89,6 @@ def prepare_similar(settings: SimilarTest, clip: Clip) -> Plan[SimilarUnits]:
         dataset=dataset.describe(),
         workload=lambda: Workload(images=len(dataset), texts=0),
     )
-
-
-def _table(result: SimilarUnits) -> dict[str, Any]:
-    import pyarrow as pa
-
-    rows = list(_rows(result))
-    return {
-        name: np.array([row[name] for row in rows], kind)
-        if kind is not str
-        else pa.array([row[name] for row in rows], pa.string())
-        for name, kind in COLUMNS.items()
-    }
 
 
 def summarise(result: SimilarUnits) -> dict[str, Any]:

@@ -153,17 +153,11 @@ def load_effects(run: RunView) -> EffectComparison:
     """The comparison that a run kept, from its arrays; no image is read."""
     config = run.read_json("config.json")["config"]
     arrays = run.read_arrays(ARRAYS)
-    comparisons = [
-        _site(
-            site,
-            {
-                key: arrays[f"{site}/{key}"]
-                for key in (*_ARRAYS, "n_there")
-                if f"{site}/{key}" in arrays
-            },
-        )
-        for site in config["sites"]
-    ]
+    by_site: dict[str, dict[str, Any]] = {}
+    for name, array in arrays.items():
+        site, _, key = name.rpartition("/")
+        by_site.setdefault(site, {})[key] = array
+    comparisons = [_site(site, by_site[site]) for site in config["sites"]]
     return EffectComparison(agreements(comparisons, seed=config["seed"]), run)
 
 

@@ -27,10 +27,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp, softmax
 
+from clipprobe.arrays import Floats
 from clipprobe.errors import ConfigError, DataError, UnknownMethodError, nearest
 from clipprobe.neurons.labels.metrics import auroc_table
 
-Floats = NDArray[np.float64]
 _CELLS = 8_000_000  # numbers held at a time
 _SMALLEST = 1e-12  # of a probability in a product: one impossible image must not decide alone
 

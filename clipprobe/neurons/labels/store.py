@@ -17,6 +17,7 @@ from clipprobe.neurons.labels.settings import LabelTest
 from clipprobe.neurons.labels.unit_label import UnitLabel
 from clipprobe.neurons.labels.validation import halves
 from clipprobe.neurons.pooled import check_fits, pooled_activations
+from clipprobe.runs.tables import typed
 from clipprobe.settings import takes
 from clipprobe.stimuli import concepts
 from clipprobe.stimuli.probe_sets import MODALITIES
@@ -139,13 +140,7 @@ def _execute(settings: LabelTest, clip: Clip, dataset: Dataset) -> Outcome[Label
 
 
 def _table(labels: Labels) -> dict[str, Any]:
-    import pyarrow as pa
-
-    rows = labels.table()
-    columns: dict[str, Any] = {name: [row[name] for row in rows] for name in rows[0]}
-    for name in _TEXTS:
-        columns[name] = pa.array(columns[name], pa.string())
-    return columns
+    return typed(labels.table(), dict.fromkeys(_TEXTS, "string"))
 
 
 def load_labels(run: RunView) -> Labels:

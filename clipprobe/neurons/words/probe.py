@@ -180,12 +180,19 @@ class _Probe:
         highest: list[float] = []
 
         def numbers(site: str) -> SiteWords:
-            value = gather(run, len(self.chunks), f"{site}/value")
-            return _site_words(
-                value[used],
-                gather(run, len(self.chunks), f"{site}/error")[used],
-                value[strings],
-                value[n_words + self.n_control],
+            value, error = (
+                gather(run, len(self.chunks), f"{site}/{name}") for name in ("value", "error")
+            )
+            exact, letters = (value[rows].astype(np.float64) for rows in (used, strings))
+            none = np.full(value.shape[1], np.nan)
+            return SiteWords(
+                value=value[used],
+                standard_error=error[used],
+                mean=exact.mean(axis=0),
+                std=exact.std(axis=0),
+                blank=value[n_words + self.n_control].astype(np.float64),
+                scrambled_mean=letters.mean(axis=0) if len(strings) else none,
+                scrambled_high=letters.max(axis=0) if len(strings) else none,
             )
 
         def files() -> Iterator[tuple[str, Any]]:
@@ -218,8 +225,8 @@ class _Probe:
         pool, batch_size = self.config["pool"], self.config["batch_size"]
         for number, texts in enumerate(self.chunks):
             if not run.has(chunk_file(number)):
-                chunk = run_chunk(self.clip, sites, texts, self.grid, pool, batch_size)
-                run.write_arrays(chunk_file(number), chunk.arrays())
+                arrays = run_chunk(self.clip, sites, texts, self.grid, pool, batch_size)
+                run.write_arrays(chunk_file(number), arrays)
             if self.progress is not None:
                 self.progress(len(texts))
 
@@ -253,20 +260,6 @@ def _check_size(sites: Sequence[Site], n_words: int, *, in_memory: bool) -> None
             f"{MAX_SITE_BYTES / 1e9:.1f} GB that are kept in memory: give out=, so that they are "
             "kept on disk one hook point at a time, or fewer hook points."
         )
-
-
-def _site_words(value: Any, error: Any, strings: Any, blank: Any) -> SiteWords:
-    exact = value.astype(np.float64)
-    none = np.full(value.shape[1], np.nan)
-    return SiteWords(
-        value=value,
-        standard_error=error,
-        mean=exact.mean(axis=0),
-        std=exact.std(axis=0),
-        blank=blank.astype(np.float64),
-        scrambled_mean=strings.astype(np.float64).mean(axis=0) if len(strings) else none,
-        scrambled_high=strings.astype(np.float64).max(axis=0) if len(strings) else none,
-    )
 
 
 WORD_PROBE: Study[Any, WordProbe] = Study(

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.neurons.effects.composing.sparse import (
     PENALTIES,
@@ -34,7 +35,6 @@ from clipprobe.neurons.effects.composing.sparse import (
 from clipprobe.runs.jsonio import AsJson, Stored
 from clipprobe.statistics import Estimate, auroc_estimate, wilson
 
-Floats = NDArray[np.float64]
 _MIN_EACH = 4
 
 

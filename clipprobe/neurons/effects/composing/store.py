@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from clipprobe.data import Dataset, Failure
 from clipprobe.errors import ConfigError
 from clipprobe.neurons.effects.composing.composition import Composition, compose
@@ -20,11 +18,12 @@ from clipprobe.neurons.effects.composing.probes import (
     read_texts,
     text_values,
 )
-from clipprobe.neurons.effects.composing.settings import Composing
+from clipprobe.neurons.effects.settings import Composing
 from clipprobe.neurons.pooled import check_fits, pooled_activations
 from clipprobe.runs import Run, RunView
 from clipprobe.runs.jsonio import Stored
 from clipprobe.runs.manifest import sha256_of_json
+from clipprobe.runs.tables import typed
 from clipprobe.settings import takes
 from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 
@@ -182,22 +181,23 @@ def summarise(value: Compositions) -> dict[str, Any]:
 
 def _table(compositions: Sequence[Composition]) -> dict[str, Any]:
     """A row for each class and unit with a weight."""
-    import pyarrow as pa
-
-    pairs = [(one, unit, weight) for one in compositions for unit, weight in one.units]
-    columns = {
-        "accuracy": [one.accuracy.value for one, *_ in pairs],
-        "majority": [one.majority for one, *_ in pairs],
-        "auroc": [one.auroc.value for one, *_ in pairs],
-        "shuffled": [one.shuffled.value for one, *_ in pairs],
-    }
-    return {
-        "target": pa.array([one.target for one, *_ in pairs], pa.string()),
-        "unit": pa.array([unit for _, unit, _ in pairs], pa.string()),
-        "weight": np.array([weight for *_, weight in pairs], np.float64),
-        **{name: np.array(values, np.float64) for name, values in columns.items()},
-        "n": np.array([one.accuracy.n for one, *_ in pairs], np.int64),
-    }
+    rows = [
+        {
+            "target": one.target,
+            "unit": unit,
+            "weight": weight,
+            "accuracy": one.accuracy.value,
+            "majority": one.majority,
+            "auroc": one.auroc.value,
+            "shuffled": one.shuffled.value,
+            "n": one.accuracy.n,
+        }
+        for one in compositions
+        for unit, weight in one.units
+    ]
+    numbers = ("weight", "accuracy", "majority", "auroc", "shuffled")
+    texts = dict.fromkeys(("target", "unit"), "string")
+    return typed(rows, {**texts, **dict.fromkeys(numbers, "float64"), "n": "int64"})
 
 
 def load_composition(run: RunView) -> Compositions:
