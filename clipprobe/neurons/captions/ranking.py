@@ -22,7 +22,7 @@ from clipprobe.errors import ConfigError, UnsupportedHookError
 from clipprobe.neurons.captions.lists import caption_list
 from clipprobe.neurons.captions.result import ALIGNMENT, TEXT_ALONE, UnitCaptions
 from clipprobe.neurons.captions.scoring import corrected, ends, highest_by_chance
-from clipprobe.neurons.direction_results import SiteDirections
+from clipprobe.neurons.direction_results import UnitDirection
 from clipprobe.neurons.effects.directions import Directions
 from clipprobe.neurons.words.result import highest_of
 from clipprobe.tracing.units import units_by_point
@@ -77,13 +77,50 @@ def vision_captions(
     rows = unit_rows(shifted)
     null = highest_by_chance(shifted, rows, n_random, seed)
     directions = directions or Directions(clip, images=images)
+
+    def aligned(direction: UnitDirection) -> UnitCaptions:
+        vector = direction.vector.astype(np.float64)
+        length = float(np.linalg.norm(vector))
+        reasons = [direction.reason] if direction.reason else []
+        if length > 0:
+            raw, scores = embedded @ vector / length, rows @ vector / length
+            to_mean = float(mean @ vector / (length * np.linalg.norm(mean)))
+        else:
+            raw = scores = np.full(len(listed.words), np.nan)
+            to_mean = math.nan
+            reasons.append("the unit writes nothing, so it has no direction")
+        p = chance = math.nan
+        if len(null) and length > 0:
+            chance = float(null.mean())
+            highest = (scores.max() - scores.mean()) / scores.std() if scores.std() > 0 else 0.0
+            p = (1 + int(np.count_nonzero(null >= highest))) / (1 + len(null))
+        elif not len(null):
+            reasons.append("no random directions were drawn, so there is no chance level")
+        return UnitCaptions(
+            unit=direction.unit,
+            name=direction.unit,
+            claim=ALIGNMENT,
+            measure="cosine of the unit's direction with the caption"
+            + (", less the mean over captions" if subtract_mean else ""),
+            mean_subtracted=subtract_mean,
+            mean=to_mean,
+            n_captions=len(listed.words),
+            chance=chance,
+            p=p,
+            q=math.nan,
+            n_random=len(null),
+            linearised_at=direction.linearised_at,
+            exact=direction.exact,
+            agreement=direction.agreement,
+            **ends(listed.words, scores, raw, top),
+            reason="; ".join(reasons),
+        )
+
     rankings = []
     for point, indices in by_point:
         site = directions.site(point.name)
         for index in indices:
-            rankings.append(
-                _aligned(site, index, listed.words, embedded, rows, mean, null, subtract_mean, top)
-            )
+            rankings.append(aligned(site.unit(index)))
             if progress is not None:
                 progress(1)
     return corrected(rankings)
@@ -169,56 +206,6 @@ def by_site(
                 f"{tower} tower: the two answer different questions; use {other} for it."
             )
     return by_point
-
-
-def _aligned(
-    site: SiteDirections,
-    index: int,
-    captions: Sequence[str],
-    embedded: Floats,
-    rows: Floats,
-    mean: Floats,
-    null: Floats,
-    subtract_mean: bool,
-    top: int,
-) -> UnitCaptions:
-    direction = site.unit(index)
-    vector = direction.vector.astype(np.float64)
-    length = float(np.linalg.norm(vector))
-    reasons = [direction.reason] if direction.reason else []
-    if length > 0:
-        raw, scores = embedded @ vector / length, rows @ vector / length
-        to_mean = float(mean @ vector / (length * np.linalg.norm(mean)))
-    else:
-        raw = scores = np.full(len(captions), np.nan)
-        to_mean = math.nan
-        reasons.append("the unit writes nothing, so it has no direction")
-    p = chance = math.nan
-    if len(null) and length > 0:
-        chance = float(null.mean())
-        highest = (scores.max() - scores.mean()) / scores.std() if scores.std() > 0 else 0.0
-        p = (1 + int(np.count_nonzero(null >= highest))) / (1 + len(null))
-    elif not len(null):
-        reasons.append("no random directions were drawn, so there is no chance level")
-    return UnitCaptions(
-        unit=direction.unit,
-        name=direction.unit,
-        claim=ALIGNMENT,
-        measure="cosine of the unit's direction with the caption"
-        + (", less the mean over captions" if subtract_mean else ""),
-        mean_subtracted=subtract_mean,
-        mean=to_mean,
-        n_captions=len(captions),
-        chance=chance,
-        p=p,
-        q=math.nan,
-        n_random=len(null),
-        linearised_at=direction.linearised_at,
-        exact=direction.exact,
-        agreement=direction.agreement,
-        **ends(captions, scores, raw, top),
-        reason="; ".join(reasons),
-    )
 
 
 def _activated(

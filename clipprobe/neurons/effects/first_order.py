@@ -157,7 +157,17 @@ def attribution_patching(
         stored = _activations(Inputs(clip, tower, donors, scored.inputs.batch_size), points)
 
     def new(act: Tensor, point: HookPoint, rows: Sequence[int]) -> Tensor:
-        return _replacement(act, point, means, stored, rows)
+        import torch
+
+        if stored is None:
+            return means[point.name].to(act).expand_as(act) if means else torch.zeros_like(act)
+        other = torch.stack([stored[point.name][row] for row in rows]).to(act)
+        if other.shape != act.shape:
+            raise ConfigError(
+                f"A donor's activations at {point.name} have the shape {tuple(other.shape[1:])} "
+                f"and an input's {tuple(act.shape[1:])}: give donors of the same size or length."
+            )
+        return other
 
     predictor = Predictor(
         scored, points, numbers_by_point, new, steps=steps, probes=probes, norms=norms, seed=seed
@@ -180,26 +190,6 @@ def attribution_patching(
         n_backward=predictor.n_backward,
         provenance=clip.provenance(),
     )
-
-
-def _replacement(
-    act: Tensor,
-    point: HookPoint,
-    means: dict[str, Tensor],
-    donors: dict[str, Any] | None,
-    rows: Sequence[int],
-) -> Tensor:
-    import torch
-
-    if donors is not None:
-        other = torch.stack([donors[point.name][row] for row in rows]).to(act)
-        if other.shape != act.shape:
-            raise ConfigError(
-                f"A donor's activations at {point.name} have the shape {tuple(other.shape[1:])} "
-                f"and an input's {tuple(act.shape[1:])}: give donors of the same size or length."
-            )
-        return other
-    return means[point.name].to(act).expand_as(act) if means else torch.zeros_like(act)
 
 
 def _activations(inputs: Inputs, points: Sequence[HookPoint]) -> dict[str, dict[int, Tensor]]:

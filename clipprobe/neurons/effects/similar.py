@@ -24,6 +24,7 @@ from clipprobe.memory import fitting_batch
 from clipprobe.models.activations import Reader, image_batches
 from clipprobe.neurons.instruments.store import Store
 from clipprobe.neurons.instruments.value import UnitValue
+from clipprobe.runs import jsonio
 from clipprobe.statistics import Estimate, undefined
 
 if TYPE_CHECKING:
@@ -64,28 +65,20 @@ class SimilarUnits(UnitValue):
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types."""
-
-        def rows(pairs: Sequence[tuple[str, Any]]) -> list[dict[str, Any]]:
-            return [
-                {"unit": unit, "r" if isinstance(value, Estimate) else "cosine": value}
-                for unit, value in pairs
-            ]
-
-        return {
+        same = ("name", "floor", "n_units", "n_images", "n_failed", "failures", "provenance")
+        data: dict[str, Any] = {
             "unit": self.address,
-            "name": self.name,
-            "similar": rows(self.similar),
-            "opposed": rows(self.opposed),
-            "floor": self.floor,
             "reason": "" if self.n_images > 3 else "fewer than 4 images",
-            "n_units": self.n_units,
-            "n_images": self.n_images,
-            "n_failed": self.n_failed,
-            "failures": [failure.to_json() for failure in self.failures],
-            "same_output": rows(self.same_output),
-            "opposite_output": rows(self.opposite_output),
-            "provenance": self.provenance,
+            **{name: getattr(self, name) for name in same},
         }
+        for names, measure in (
+            (("similar", "opposed"), "r"),
+            (("same_output", "opposite_output"), "cosine"),
+        ):
+            for name in names:
+                data[name] = [{"unit": unit, measure: value} for unit, value in getattr(self, name)]
+        plain: dict[str, Any] = jsonio.plain(data)
+        return plain
 
 
 class Correlations:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from clipprobe.neurons.instruments.store import Store
 
 
+SUMMARISED = tuple("scorer pool judge circular note truth n_concepts n_choose n_held_out".split())
+"""Fields that the summary keeps as they are."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labels(UnitValue):
     """The labels of many units.
@@ -129,12 +133,7 @@ class Labels(UnitValue):
                     + (" (circular: the judge is the model itself)" if self.circular else ""),
                 }
             ],
-            "note": self.note,
-            "circular": self.circular,
-            "judge": self.judge,
-            "truth": self.truth,
-            "scorer": self.scorer,
-            "pool": self.pool,
+            **{name: getattr(self, name) for name in SUMMARISED},
             "n_units": len(self.rows),
             "n_labelled": sum(counts.values()),
             "n_labels": len(counts),
@@ -142,9 +141,6 @@ class Labels(UnitValue):
             "twin": {"n_labelled": self.twin_labelled, "n_units": self.twin_units},
             "rates": self.rates(),
             "family": self.family,
-            "n_concepts": self.n_concepts,
-            "n_choose": self.n_choose,
-            "n_held_out": self.n_held_out,
         }
 
     def to_json(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from clipprobe.neurons.labels.construct import with_renderings
 from clipprobe.neurons.labels.judges import judged_by_tags
 from clipprobe.neurons.labels.labelling import check_settings, judge_images, label_activations
 from clipprobe.neurons.labels.page import page_of
-from clipprobe.neurons.labels.result import Labels
+from clipprobe.neurons.labels.result import SUMMARISED, Labels
 from clipprobe.neurons.labels.settings import LabelTest
 from clipprobe.neurons.labels.unit_label import UnitLabel
 from clipprobe.neurons.labels.validation import halves
@@ -151,8 +151,6 @@ def load_labels(run: RunView) -> Labels:
             "its labels.parquet, or make it again."
         )
     content, summary, manifest = run.read_json(UNITS), run.summary, run.manifest
-    same = ("scorer", "pool", "judge", "circular", "note", "truth")
-    counts = ("n_concepts", "n_choose", "n_held_out")
     return Labels(
         rows=tuple(UnitLabel.from_json(one) for one in content["units"]),
         settings=content["settings"],
@@ -162,7 +160,7 @@ def load_labels(run: RunView) -> Labels:
         failures=tuple(Failure(one["id"], one["reason"]) for one in manifest["failures"]),
         provenance={"model": manifest["model"], "versions": manifest["versions"]},
         store=run,
-        **{name: summary[name] for name in (*same, *counts)},
+        **{name: summary[name] for name in SUMMARISED},
     )
 
 
