@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clipprobe.arrays import Floats, unit_rows
+from clipprobe.arrays import unit_rows
 from clipprobe.errors import ConfigError, UnsupportedHookError
 from clipprobe.neurons.captions.lists import caption_list
 from clipprobe.neurons.captions.result import ALIGNMENT, TEXT_ALONE, UnitCaptions
@@ -34,6 +34,13 @@ if TYPE_CHECKING:
 
 
 N_RANDOM = 999
+_POOLED = {
+    "eos": "end-of-text token",
+    "max": "max over tokens",
+    "mean": "mean over tokens",
+    "cls": "class token",
+    "none": "one value per text",
+}
 _SCALAR_AXES = {("b", "t", "d"), ("b", "t", "d_mlp"), ("b", "d")}
 
 
@@ -163,8 +170,31 @@ def text_prompts(
             clip.encode_texts(listed.words, batch_size=batch_size)
         values = acts[point.name].double().cpu().numpy()  # caption unit
         for index in indices:
+            own, unit = values[:, index], f"{point.name}:{index}"
+            mean = float(own.mean())
+            constant = not float(own.std()) > 0
             rankings.append(
-                _activated(point, index, how, listed.words, values[:, index], subtract_mean, top)
+                UnitCaptions(
+                    unit=unit,
+                    name=f"{unit} ({_POOLED[how]})",
+                    claim=TEXT_ALONE,
+                    measure=f"activation, {_POOLED[how]}"
+                    + (", less the mean over captions" if subtract_mean else ""),
+                    mean_subtracted=subtract_mean,
+                    mean=mean,
+                    n_captions=len(own),
+                    chance=highest_of(len(own)),
+                    p=math.nan,
+                    q=math.nan,
+                    n_random=0,
+                    linearised_at="",
+                    exact=True,
+                    agreement=math.nan,
+                    **ends(listed.words, own - mean if subtract_mean else own, own, top),
+                    reason="every caption gives the same value, so z has no scale"
+                    if constant
+                    else "",
+                )
             )
             if progress is not None:
                 progress(1)
@@ -206,46 +236,6 @@ def by_site(
                 f"{tower} tower: the two answer different questions; use {other} for it."
             )
     return by_point
-
-
-def _activated(
-    point: HookPoint,
-    index: int,
-    pool: str,
-    captions: Sequence[str],
-    values: Floats,
-    subtract_mean: bool,
-    top: int,
-) -> UnitCaptions:
-    pooled = {
-        "eos": "end-of-text token",
-        "max": "max over tokens",
-        "mean": "mean over tokens",
-        "cls": "class token",
-        "none": "one value per text",
-    }[pool]
-    mean, n = float(values.mean()), len(values)
-    constant = not float(values.std()) > 0
-    unit = f"{point.name}:{index}"
-    return UnitCaptions(
-        unit=unit,
-        name=f"{unit} ({pooled})",
-        claim=TEXT_ALONE,
-        measure=f"activation, {pooled}"
-        + (", less the mean over captions" if subtract_mean else ""),
-        mean_subtracted=subtract_mean,
-        mean=mean,
-        n_captions=n,
-        chance=highest_of(n),
-        p=math.nan,
-        q=math.nan,
-        n_random=0,
-        linearised_at="",
-        exact=True,
-        agreement=math.nan,
-        **ends(captions, values - mean if subtract_mean else values, values, top),
-        reason="every caption gives the same value, so z has no scale" if constant else "",
-    )
 
 
 def _check(top: int, n_random: int) -> None:

@@ -186,9 +186,8 @@ def page_of(
     summary = summarise(units, config)
     first = units[0]
     aligned = first.claim == ALIGNMENT
-    order = sorted(
-        range(len(units)), key=lambda i: -np.nan_to_num(units[i].top[0].z, nan=-math.inf)
-    )[:_N_UNITS]
+    shown = sorted(units, key=lambda unit: -np.nan_to_num(unit.top[0].z, nan=-math.inf))
+    shown = shown[:_N_UNITS]
     rows = [
         [
             unit.name,
@@ -202,7 +201,7 @@ def page_of(
             unit.agreement if aligned else None,
             unit.reason,
         ]
-        for unit in (units[i] for i in order)
+        for unit in shown
     ]
     columns = ["unit", "captions", "score", "z", "chance", "p", "q", "mean", "agreement", "note"]
     caption = (
@@ -237,7 +236,7 @@ def page_of(
             **{key: value for key, value in config.items() if key != "units"},
             "versions": provenance["versions"],
         },
-        lead=lead_of([units[i] for i in order], summary),
+        lead=lead_of(shown, summary),
     )
 
 

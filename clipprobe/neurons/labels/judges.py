@@ -83,7 +83,8 @@ def judged_by_clip(
     present[np.arange(len(values)), values.argmax(axis=1)] = True
     return Judgement(
         name=judge.id,
-        circular=_same(judge, subject),
+        # Two loads of the same weights, under the same edits, are one model.
+        circular=judge is subject or judge.identity == subject.identity,
         graded=True,
         concepts=names,
         values=values,
@@ -135,8 +136,3 @@ def _tags(record: ImageRecord, column: str | None) -> set[str]:
         return set()
     parts = [text] if column is None else text.split(";")
     return {part.strip() for part in parts if part.strip()}
-
-
-def _same(judge: Clip, subject: Clip) -> bool:
-    """Two loads of the same weights, under the same edits, are one model."""
-    return judge is subject or judge.identity == subject.identity

@@ -129,6 +129,8 @@ def compare_distill(
         DataError: the folder is not the article's.
         ConfigError: the probe holds no such hook point, or that has too few units.
     """
+    from scipy.stats import hypergeom
+
     published = read_published(folder, model)
     point = _site(probe, site)
     if max(one.unit for one in published) >= point.n_units:
@@ -139,6 +141,7 @@ def compare_distill(
         )
     values = probe.values[point.name]
     place = {word.casefold(): row for row, word in enumerate(probe.words)}
+    n = len(probe.words)
     rows: list[Overlap] = []
     for one in published:
         order = np.argsort(-values.value[:, one.unit], kind="stable")
@@ -147,7 +150,18 @@ def compare_distill(
                 place[word.casefold()] for word in one.words[:depth] if word.casefold() in place
             }
             shared = [int(row) for row in order[:depth] if row in theirs]
-            rows.append(_overlap(f"{point.name}:{one.unit}", depth, shared, theirs, probe))
+            drawn = (n, len(theirs), min(depth, n))
+            rows.append(
+                Overlap(
+                    unit=f"{point.name}:{one.unit}",
+                    depth=depth,
+                    overlap=len(shared),
+                    n_probed=len(theirs),
+                    expected=min(depth, n) * len(theirs) / n,
+                    p=float(hypergeom.sf(len(shared) - 1, *drawn)) if theirs else math.nan,
+                    shared=tuple(probe.words[row] for row in shared),
+                )
+            )
     ours = {depth: [row for row in rows if row.depth == depth] for depth in DEPTHS}
     name = str(probe.config["model"]["id"])
     released = "RN50x4" in name and name.endswith("/openai") and point.n_units == _N_CHANNELS
@@ -155,7 +169,7 @@ def compare_distill(
     return DistillComparison(
         site=point.name,
         model=model,
-        n_words=len(probe.words),
+        n_words=n,
         is_article_model=right,
         rows=tuple(rows),
         median={d: float(np.median([row.overlap for row in part])) for d, part in ours.items()},
@@ -164,25 +178,6 @@ def compare_distill(
         if right
         else f"{name} is not known to be the model of the article's {model} lists: no overlap "
         "beyond chance is expected",
-    )
-
-
-def _overlap(
-    unit: str, depth: int, shared: list[int], theirs: set[int], probe: WordProbe
-) -> Overlap:
-    from scipy.stats import hypergeom
-
-    n, n_probed = len(probe.words), len(theirs)
-    depth_used = min(depth, n)
-    p = float(hypergeom.sf(len(shared) - 1, n, n_probed, depth_used)) if n_probed else math.nan
-    return Overlap(
-        unit=unit,
-        depth=depth,
-        overlap=len(shared),
-        n_probed=n_probed,
-        expected=depth_used * n_probed / n,
-        p=p,
-        shared=tuple(probe.words[row] for row in shared),
     )
 
 
