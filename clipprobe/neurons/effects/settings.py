@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge
 from pydantic.dataclasses import dataclass
@@ -15,17 +15,13 @@ from clipprobe.settings.shared import (
     Batches,
     Compared,
     Images,
+    ImagesLike,
     Inference,
     Output,
     Pool,
     Random,
     Sites,
 )
-
-if TYPE_CHECKING:
-    from clipprobe.settings.shared import ImagesLike
-else:
-    ImagesLike = Any
 
 
 @dataclass(frozen=True)

@@ -86,36 +86,21 @@ def page_of(probe: WordProbe, summary: dict[str, Any], run: Run) -> Page:
         "scale. The word was picked because it is the largest, so its value is biased upwards."
     )
     columns = ["unit", "strongest words", "value of the first", "z", "scrambled", "blank"]
+    how = Paragraph(
+        "Each word is drawn in every font, size and place. A unit's value for a word is the mean "
+        "over sizes and fonts, then the maximum over places; its mean over all words is removed."
+    )
+    claim = Paragraph(f"This result {CLAIM_TEXT}.")
     sections = [
-        Section(
-            "What was asked",
-            [
-                Paragraph(f"This result {CLAIM_TEXT}."),
-                Paragraph(
-                    "Each word is drawn in every font, size and place. A unit's value for a word "
-                    "is the mean over sizes and fonts, then the maximum over places; its mean over "
-                    "all words is removed."
-                ),
-                Numbers(numbers),
-            ],
-        ),
+        Section("What was asked", [claim, how, Numbers(numbers)]),
         Section("Units", [Table(columns, rows, caption)]),
     ]
     if probe.left_out:
         examples = [list(one) for one in probe.left_out[:_N_LEFT_OUT]]
-        sections.append(
-            Section(
-                "Left out",
-                [
-                    Warning(f"{len(probe.left_out)} words could not be drawn."),
-                    Table(
-                        ["word", "reason"],
-                        examples,
-                        f"The first {len(examples)} words that could not be drawn, and why.",
-                    ),
-                ],
-            )
-        )
+        warning = Warning(f"{len(probe.left_out)} words could not be drawn.")
+        caption = f"The first {len(examples)} words that could not be drawn, and why."
+        table = Table(["word", "reason"], examples, caption)
+        sections.append(Section("Left out", [warning, table]))
     model = probe.config["model"]["id"]
     return Page(
         title="Rendered words",
