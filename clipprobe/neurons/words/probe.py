@@ -16,7 +16,7 @@ met; a word that wins may win by its letters; see ``docs/neurons/words.md``.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -108,15 +108,13 @@ def prepare_words(settings: WordTest, clip: Clip) -> Plan[WordProbe]:
     }
     job = _Probe(
         clip=clip,
+        settings=settings,
         listed=listed,
-        n_control=len(control),
         chunks=pieces,
         sites={site.name: site for site in sites},
         grid=grid,
         config=jsonio.plain(config),
         versions={**versions(), **provenance["versions"]},
-        in_memory=settings.out is None,
-        progress=settings.progress,
     )
     return Plan(
         config=job.config,
@@ -139,19 +137,16 @@ class _Probe:
 
     Attributes:
         chunks: The words in pieces; the control strings and the blank ground come last.
-        in_memory: Whether the values are kept in memory and nowhere else.
     """
 
     clip: Clip
+    settings: WordTest
     listed: WordList
-    n_control: int
     chunks: Sequence[Sequence[str]]
     sites: dict[str, Site]
     grid: WordGrid
     config: dict[str, Any]
     versions: dict[str, str]
-    in_memory: bool
-    progress: Callable[[int], None] | None
 
     def execute(self, run: Run) -> Outcome[WordProbe]:
         """Probe what is not probed yet, and say what the run holds."""
@@ -165,7 +160,7 @@ class _Probe:
                 f"None of the {n_words} words of {self.listed.name} could be drawn (the first: "
                 f"{reasons[0]}): choose other fonts, sizes or words."
             )
-        strings = n_words + np.flatnonzero(rendered[n_words : n_words + self.n_control])
+        strings = n_words + np.flatnonzero(rendered[n_words:-1])
         left_out = np.flatnonzero(~rendered[:n_words])
         probe = WordProbe(
             sites=self.sites,
@@ -190,7 +185,7 @@ class _Probe:
                 standard_error=error[used],
                 mean=exact.mean(axis=0),
                 std=exact.std(axis=0),
-                blank=value[n_words + self.n_control].astype(np.float64),
+                blank=value[-1].astype(np.float64),
                 scrambled_mean=letters.mean(axis=0) if len(strings) else none,
                 scrambled_high=letters.max(axis=0) if len(strings) else none,
             )
@@ -205,7 +200,7 @@ class _Probe:
             yield UNITS, units
 
         value = probe
-        if self.in_memory:
+        if self.settings.out is None:
             value = replace(probe, values={site: numbers(site) for site in self.sites})
             value = replace(value, store=_in_memory(value, self.config["top"]))
         return Outcome(
@@ -227,8 +222,8 @@ class _Probe:
             if not run.has(chunk_file(number)):
                 arrays = run_chunk(self.clip, sites, texts, self.grid, pool, batch_size)
                 run.write_arrays(chunk_file(number), arrays)
-            if self.progress is not None:
-                self.progress(len(texts))
+            if self.settings.progress is not None:
+                self.settings.progress(len(texts))
 
 
 def _in_memory(probe: WordProbe, top: int) -> InMemory:
