@@ -197,15 +197,15 @@ def correlation(r: float, n: int, level: float = 0.95) -> Estimate:
 
     if math.isnan(r):
         return undefined("one of the units is constant", n=n)
-    method = "Fisher z, 95 %" if level == 0.95 else f"Fisher z, {100 * level:g} %"
+    method, reason = f"Fisher z, {100 * level:g} %", ""
+    low = high = math.nan
     if n < 4:
-        return Estimate(
-            value=r, low=math.nan, high=math.nan, n=n, method=method,
-            reason="an interval of a correlation needs at least 4 images",
-        )  # fmt: skip
-    half = float(norm.ppf(0.5 + level / 2)) / math.sqrt(n - 3)
-    z = math.atanh(max(min(r, 1 - 1e-15), -1 + 1e-15))
-    return Estimate(value=r, low=math.tanh(z - half), high=math.tanh(z + half), n=n, method=method)
+        reason = "an interval of a correlation needs at least 4 images"
+    else:
+        half = float(norm.ppf(0.5 + level / 2)) / math.sqrt(n - 3)
+        z = math.atanh(max(min(r, 1 - 1e-15), -1 + 1e-15))
+        low, high = math.tanh(z - half), math.tanh(z + half)
+    return Estimate(value=r, low=low, high=high, n=n, method=method, reason=reason)
 
 
 def chance_floor(n: int, n_units: int, alpha: float = 0.05) -> float:

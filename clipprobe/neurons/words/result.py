@@ -200,15 +200,14 @@ class WordProbe(WithSites):
                 "the list and probe again."
             )
         row = self.words.index(word)
-        ranking: list[tuple[float, str]] = []
+        ranking: list[tuple[str, float]] = []
         for name in self.sites:
             values = self.values[name]
             units = np.arange(len(values.mean))
             scores = word_columns(values, np.full_like(units, row), units, self.n_fonts)["z"]
             best = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")[:limit]
-            ranking += [(float(scores[i]), f"{name}:{i}") for i in best if not np.isnan(scores[i])]
-        ranking.sort(key=lambda one: -one[0])
-        return [(address, score) for score, address in ranking[:limit]]
+            ranking += [(f"{name}:{i}", float(scores[i])) for i in best if not np.isnan(scores[i])]
+        return sorted(ranking, key=lambda one: -one[1])[:limit]
 
     def _listed(self, site: SiteWords, index: int, rows: NDArray[np.intp]) -> tuple[WordValue, ...]:
         columns = word_columns(site, rows, np.full_like(rows, index), self.n_fonts)

@@ -102,19 +102,13 @@ def read_run(run: RunView) -> WordProbe:
     """Read a word probe from its run."""
     config = run.manifest["config"]
     sites = {data["name"]: Site.from_json(data) for data in config["sites"]}
-    table = run.read_table(WORDS)
-    used = np.asarray(table.column("used").to_pylist(), bool)
-    words = table.column("word").to_pylist()
-    reasons = table.column("reason").to_pylist()
+    rows = run.read_table(WORDS).to_pylist()
+    used = [row for row in rows if row["used"]]
     return WordProbe(
         sites=sites,
-        words=tuple(word for word, usable in zip(words, used, strict=True) if usable),
-        left_out=tuple(
-            (word, reason)
-            for word, reason, usable in zip(words, reasons, used, strict=True)
-            if not usable
-        ),
-        n_shrunk=table.column("n_shrunk").to_numpy()[used],
+        words=tuple(row["word"] for row in used),
+        left_out=tuple((row["word"], row["reason"]) for row in rows if not row["used"]),
+        n_shrunk=np.array([row["n_shrunk"] for row in used], np.int32),
         n_scrambled=int(run.summary["n_scrambled"]),
         values=values_of(run, sites),
         config=config,

@@ -165,9 +165,8 @@ def summarise(value: Compositions) -> dict[str, Any]:
             "name": f"AUROC, {one.target}",
             "estimate": one.auroc,
             "meaning": f"held-out rows told from the others by {one.n_units} of {one.n_there:,} "
-            f"units; {one.shuffled.value:.2f} with shuffled labels"
-            if one.shuffled.defined
-            else f"held-out rows told from the others by {one.n_units} of {one.n_there:,} units",
+            "units"
+            + (f"; {one.shuffled.value:.2f} with shuffled labels" if one.shuffled.defined else ""),
         }
         for one in value.compositions
     ]
