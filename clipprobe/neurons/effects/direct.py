@@ -109,7 +109,7 @@ def written_columns(parts: TowerParts, clip: Clip, point: HookPoint) -> Tensor |
         return torch.eye(parts.tower.d_model, device=clip.device)
     if point.base is None:
         assert point.block is not None
-        return parts.columns(point.block)
+        return parts.tower.columns(point.block)
     if point.read_site not in (*STREAMS, "mlp.post"):
         return None
     vectors = torch.tensor(_derived(clip, point).vectors).double()
@@ -117,7 +117,7 @@ def written_columns(parts: TowerParts, clip: Clip, point: HookPoint) -> Tensor |
     if point.read_site in STREAMS:
         return alone
     assert point.block is not None
-    weight = parts.columns(point.block)
+    weight = parts.tower.columns(point.block)
     return None if weight is None else weight.double() @ alone
 
 

@@ -235,8 +235,8 @@ def _outputs(
     for site in dict.fromkeys(name.rpartition(":")[0] for name in names):
         if not site.endswith("mlp.post"):
             continue
-        weight = getattr(tower.blocks[int(site.split(".")[2])].mlp_out, "weight", None)
-        if weight is not None and weight.shape == (tower.d_model, tower.d_mlp):
+        weight = tower.columns(int(site.split(".")[2]))
+        if weight is not None:
             columns[site] = torch.nn.functional.normalize(weight.detach().double(), dim=0)
     home, _, unit = own.rpartition(":")
     if home not in columns:

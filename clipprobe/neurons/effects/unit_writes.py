@@ -34,9 +34,9 @@ def mlp_writes(clip: Clip, index: int) -> Tensor:
 
     tower = clip.anatomy.vision
     block = tower.blocks[index]
-    out = block.mlp_out
-    if isinstance(out, nn.Linear) and out.in_features == tower.d_mlp:
-        return out.weight.T.float()
+    weight = tower.columns(index)
+    if weight is not None:
+        return weight.T.float()
     # open_clip with a layer scale: the scale is what adds to the stream, the map lies before it.
     maps = [
         part
@@ -51,5 +51,5 @@ def mlp_writes(clip: Clip, index: int) -> Tensor:
         )
     with torch.no_grad():
         rows = maps[0].weight.T
-        scaled: Tensor = out(rows) - out(torch.zeros_like(rows))
+        scaled: Tensor = block.mlp_out(rows) - block.mlp_out(torch.zeros_like(rows))
     return scaled.float()

@@ -103,7 +103,7 @@ def joint_weights(
     for point in points:
         weight = None
         if point.tower == "vision" and point.site == "mlp.post" and point.block is not None:
-            weight = parts.columns(point.block)
+            weight = parts.tower.columns(point.block)
         if weight is None:
             raise UnsupportedHookError(
                 f"{point.name} has no output column per unit: texts are read through neurons of "
