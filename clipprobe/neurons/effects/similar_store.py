@@ -122,21 +122,16 @@ def read(run: RunView) -> SimilarUnits:
 
     return SimilarUnits(
         address=data["unit"],
-        name=data["name"],
+        **{name: data[name] for name in ("name", "n_units", "n_images", "n_failed")},
         similar=listed("activation", "most alike"),
         opposed=listed("activation", "most opposed"),
         floor=math.nan if data["floor"] is None else data["floor"],
-        n_units=data["n_units"],
-        n_images=data["n_images"],
-        n_failed=data["n_failed"],
         same_output=listed("output", "most alike"),
         opposite_output=listed("output", "most opposed"),
         failures=tuple(Failure(one["id"], one["reason"]) for one in manifest["failures"]),
         provenance={
-            "model": manifest["model"],
-            "versions": manifest["versions"],
-            "data": config["data"],
-            "pool": config["pool"],
+            **{name: manifest[name] for name in ("model", "versions")},
+            **{name: config[name] for name in ("data", "pool")},
         },
         store=run,
     )
