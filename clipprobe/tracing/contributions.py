@@ -136,7 +136,7 @@ def contributions(
     kind: str,
     *,
     sign: float,
-    replacement: Mapping[str, Tensor] | None = None,
+    replacement: Mapping[str, Tensor],
     tower: str = "vision",
     batch_size: int = 32,
     progress: Callable[[int], None] | None = None,
@@ -147,19 +147,17 @@ def contributions(
         items: Images (or texts), ``n`` of them, which the score is of.
         kind: ``neuron`` or ``head``.
         sign: Of the value: units that make it larger come first.
-        replacement: What replaces activations (see :func:`means`); by default their means over
-            these inputs.
+        replacement: What replaces activations, see :func:`means`.
         progress: Called with the number of inputs done.
     """
     points = unit_points(clip, kind, tower)
-    mean = replacement or means(clip, items, points, batch_size=batch_size, tower=tower)
     inputs = Inputs(clip, tower, items, batch_size)
     sides = np.ones(len(items), np.intp) if score.inside is None else score.inside.astype(np.intp)
     moments = {point.name: np.zeros((2, 2, point.n_units)) for point in points}
     for batch in inputs.batches():
         acts, [slopes], _ = gradients(inputs, batch, list(moments), [score])
         for point in points:
-            away = acts[point.name].double() - mean[point.name].to(acts[point.name].device)
+            away = acts[point.name].double() - replacement[point.name].to(acts[point.name].device)
             each = by_unit(slopes[point.name].double() * away, point)
             for side in (0, 1):
                 own = each[sides[batch.rows] == side]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -93,9 +93,7 @@ def encode_other(clip: Clip, tower: str, items: Sequence[Any], batch_size: int =
     return torch.from_numpy(clip.encode_images(items, batch_size=batch_size)).to(clip.device)
 
 
-def readable(
-    dataset: Dataset, progress: Callable[[int], None] | None = None
-) -> tuple[list[Any], list[Any]]:
+def readable(dataset: Dataset) -> tuple[list[Any], list[Any]]:
     """Records that decode, and the failures of those that do not.
 
     Effects run every image many times, so what cannot be read is found out before.
@@ -107,8 +105,6 @@ def readable(
     for batch in stream_batches(dataset.records, lambda image: None, allow_none=True):
         readable_inputs += batch.records
         failures += batch.failures
-        if progress is not None:
-            progress(len(batch.records) + len(batch.failures))
     require_readable(len(readable_inputs), failures, dataset.name)
     return readable_inputs, failures
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from clipprobe.models import Clip
 
 KINDS = ("head", "neuron", "direction")
-_N_PERMUTATIONS = 999
+_N_BOOT, _N_PERMUTATIONS = 1000, 999
 _NOT_THERE = undefined("made by a version without attribution patching")
 
 
@@ -196,20 +196,18 @@ def site_effects(
     )
 
 
-def agreement(
-    name: str, sites: Sequence[SiteEffects], *, seed: int = 0, n_boot: int = 1000
-) -> Agreement:
+def agreement(name: str, sites: Sequence[SiteEffects], *, seed: int = 0) -> Agreement:
     """Correlate predicted with measured effects over the units of these hook points."""
     predicted = np.concatenate([one.predicted for one in sites])
     measured = np.concatenate([one.measured.mean(axis=0) for one in sites])
     first_order = np.concatenate([one.first_order for one in sites])
     attribution = np.concatenate([one.attribution for one in sites])
     n = len(predicted)
-    pearson = _estimate(predicted, measured, False, n_boot, seed)
-    spearman = _estimate(predicted, measured, True, n_boot, seed)
+    pearson = _estimate(predicted, measured, False, seed)
+    spearman = _estimate(predicted, measured, True, seed)
     attributed, best = _NOT_THERE, predicted
     if not np.isnan(attribution).any():
-        attributed, best = _estimate(attribution, measured, True, n_boot, seed), attribution
+        attributed, best = _estimate(attribution, measured, True, seed), attribution
     tested = spearman if attributed is _NOT_THERE else attributed
     p = np.nan
     if tested.defined:
@@ -225,7 +223,7 @@ def agreement(
         pearson=pearson,
         spearman=spearman,
         p=p,
-        first_order=_estimate(first_order, measured, True, n_boot, seed),
+        first_order=_estimate(first_order, measured, True, seed),
         predicted_size=float(np.abs(predicted).mean()),
         measured_size=float(np.abs(measured).mean()),
         attribution=attributed,
@@ -243,7 +241,7 @@ def agreements(sites: Sequence[SiteEffects], *, seed: int = 0) -> list[Agreement
     return results
 
 
-def _estimate(left: Floats, right: Floats, ranks: bool, n_boot: int, seed: int) -> Estimate:
+def _estimate(left: Floats, right: Floats, ranks: bool, seed: int) -> Estimate:
     n = len(left)
     if n < 3:
         return undefined("fewer than three units", n=n)
@@ -260,7 +258,7 @@ def _estimate(left: Floats, right: Floats, ranks: bool, n_boot: int, seed: int) 
 
     with warnings.catch_warnings():  # of resamples of one unit only; the estimate says so itself
         warnings.simplefilter("ignore", category=RuntimeWarning)
-        return cluster_bootstrap(np.arange(n, dtype=np.float64), of, n_boot=n_boot, seed=seed)
+        return cluster_bootstrap(np.arange(n, dtype=np.float64), of, n_boot=_N_BOOT, seed=seed)
 
 
 def _ranks(values: Floats) -> Floats:

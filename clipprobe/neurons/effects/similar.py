@@ -191,21 +191,19 @@ def compared(
     return own, point, find_sites(clip, list(dict.fromkeys([point.name, *patterns])), pool)
 
 
-def correlation(r: float, n: int, level: float = 0.95) -> Estimate:
+def correlation(r: float, n: int) -> Estimate:
     """Pearson's r with Fisher's interval."""
     from scipy.stats import norm
 
     if math.isnan(r):
         return undefined("one of the units is constant", n=n)
-    method, reason = f"Fisher z, {100 * level:g} %", ""
     low = high = math.nan
-    if n < 4:
-        reason = "an interval of a correlation needs at least 4 images"
-    else:
-        half = float(norm.ppf(0.5 + level / 2)) / math.sqrt(n - 3)
+    reason = "an interval of a correlation needs at least 4 images"
+    if n >= 4:
+        half = float(norm.ppf(0.975)) / math.sqrt(n - 3)
         z = math.atanh(max(min(r, 1 - 1e-15), -1 + 1e-15))
-        low, high = math.tanh(z - half), math.tanh(z + half)
-    return Estimate(value=r, low=low, high=high, n=n, method=method, reason=reason)
+        low, high, reason = math.tanh(z - half), math.tanh(z + half), ""
+    return Estimate(value=r, low=low, high=high, n=n, method="Fisher z, 95 %", reason=reason)
 
 
 def chance_floor(n: int, n_units: int, alpha: float = 0.05) -> float:
