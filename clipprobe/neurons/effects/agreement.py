@@ -108,13 +108,13 @@ class SiteEffects:
     attribution: Floats
 
 
-def effect_sites(clip: Clip, tower: str = "vision") -> list[str]:
-    """The heads and neurons of every block, where the tower has them apart.
+def effect_sites(clip: Clip) -> list[str]:
+    """The heads and neurons of every block of the vision tower, where it has them apart.
 
     Raises:
         UnsupportedHookError: the tower has no exact decomposition.
     """
-    parts = TowerParts(clip, tower)
+    parts = TowerParts(clip, "vision")
     names = []
     for index in range(len(parts.tower.blocks)):
         names += [parts.attention_site(index), parts.mlp_site(index)]
