@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from clipprobe.data.images import check_batch_size
+from clipprobe.data.images import as_pil, check_batch_size
 from clipprobe.errors import DataError
 
 if TYPE_CHECKING:
@@ -55,8 +55,6 @@ class Inputs:
             return
         for start in range(0, len(self.items), self.batch_size):
             images = list(self.items[start : start + self.batch_size])
-            from clipprobe.data.images import as_pil
-
             pictures = [as_pil(image) for image in images]
             for group in self.clip.preprocess.groups(pictures):
                 pixels = self.clip.preprocess([pictures[i] for i in group])

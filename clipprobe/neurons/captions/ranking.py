@@ -19,6 +19,7 @@ import numpy as np
 
 from clipprobe.arrays import unit_rows
 from clipprobe.errors import ConfigError, UnsupportedHookError
+from clipprobe.hooks import HookPoint, capture
 from clipprobe.neurons.captions.lists import caption_list
 from clipprobe.neurons.captions.result import ALIGNMENT, TEXT_ALONE, UnitCaptions
 from clipprobe.neurons.captions.scoring import corrected, ends, highest_by_chance
@@ -28,7 +29,6 @@ from clipprobe.neurons.words.result import highest_of
 from clipprobe.tracing.units import units_by_point
 
 if TYPE_CHECKING:
-    from clipprobe.hooks import HookPoint
     from clipprobe.models import Clip
     from clipprobe.neurons.words.lists import WordList
 
@@ -161,8 +161,6 @@ def text_prompts(
     by_point = by_site(clip, units, "text")
     check_pool(by_point, pool)
     listed = caption_list(captions)
-    from clipprobe.hooks import capture
-
     rankings = []
     for point, indices in by_point:  # one hook point at a time: captions times units in memory
         how = pool if "t" in point.axes else "none"

@@ -19,6 +19,7 @@ import numpy as np
 
 from clipprobe.arrays import Floats
 from clipprobe.errors import ConfigError, UnsupportedHookError
+from clipprobe.hooks import capture, intervene
 from clipprobe.statistics import Estimate, wilson
 from clipprobe.tracing.inputs import Inputs, encode_other, names_of
 
@@ -80,8 +81,6 @@ def logit_lens(
         UnsupportedHookError: the tower has no blocks (a ResNet).
         ConfigError: an unknown tower. DataError: nothing to run, or nothing to compare with.
     """
-    from clipprobe.hooks import capture, intervene
-
     if tower not in ("vision", "text"):
         raise ConfigError(f"The tower {tower!r} is not 'vision' or 'text'.")
     anatomy = clip.anatomy.vision if tower == "vision" else clip.anatomy.text

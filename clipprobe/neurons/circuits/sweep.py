@@ -17,16 +17,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from clipprobe.arrays import Floats
 from clipprobe.errors import ConfigError, UnsupportedHookError
+from clipprobe.hooks import intervene
 from clipprobe.neurons.circuits.pairs import PairBatch, Pairs
 from clipprobe.neurons.effects.changes import derangement
 from clipprobe.tracing.units import points_of
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from clipprobe.models import Clip
 
 _SMALL = 10.0  # a difference below this many noise floors has no share
@@ -179,10 +180,6 @@ def _patched(
 
     The positions stand side by side as rows of a forward pass.
     """
-    import torch
-
-    from clipprobe.hooks import intervene
-
     conditions = [(place, i) for place in positions for i in range(len(batch.rows))]
     rows = []
     for start in range(0, len(conditions), pairs.batch_size):
