@@ -22,10 +22,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from clipprobe.arrays import Floats
 from clipprobe.attribution.readout import ScoreName
 from clipprobe.errors import ConfigError
+from clipprobe.hooks import HookPoint, capture
 from clipprobe.neurons.effects.direct import refuse_normalised
 from clipprobe.neurons.effects.predicting import Predictor, refuse_passes
 from clipprobe.neurons.effects.sweep import Scored
@@ -34,9 +37,6 @@ from clipprobe.tracing.scales import site_scales
 from clipprobe.tracing.units import points_of, refuse_looking, units_by_point
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from clipprobe.hooks import HookPoint
     from clipprobe.models import Clip
 
 SITES = ("vision.blocks.*.attn.z", "vision.blocks.*.mlp.post")
@@ -157,8 +157,6 @@ def attribution_patching(
         stored = _activations(Inputs(clip, tower, donors, scored.inputs.batch_size), points)
 
     def new(act: Tensor, point: HookPoint, rows: Sequence[int]) -> Tensor:
-        import torch
-
         if stored is None:
             return means[point.name].to(act).expand_as(act) if means else torch.zeros_like(act)
         other = torch.stack([stored[point.name][row] for row in rows]).to(act)
@@ -194,8 +192,6 @@ def attribution_patching(
 
 def _activations(inputs: Inputs, points: Sequence[HookPoint]) -> dict[str, dict[int, Tensor]]:
     """Hook point -> input -> its activations."""
-    from clipprobe.hooks import capture
-
     acts_by_point: dict[str, dict[int, Tensor]] = {point.name: {} for point in points}
     for batch in inputs.batches():
         with capture(inputs.clip, [point.name for point in points], pool="none") as acts:

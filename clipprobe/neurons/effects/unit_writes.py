@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
 from clipprobe.errors import UnsupportedHookError
+from clipprobe.stimuli import concept_set, concepts, render
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from clipprobe.models import Clip
 
 N_REFERENCE = 16
@@ -19,8 +20,6 @@ N_REFERENCE = 16
 
 def reference_images(side: int) -> list[Any]:
     """Colour pictures of concepts spread over the bundled list."""
-    from clipprobe.stimuli import concept_set, concepts, render
-
     known = concepts()
     names = [known[i] for i in np.linspace(0, len(known) - 1, N_REFERENCE).astype(int)]
     samples = concept_set("picture", names=names, size_px=max(16, side))
@@ -29,9 +28,6 @@ def reference_images(side: int) -> list[Any]:
 
 def mlp_writes(clip: Clip, index: int) -> Tensor:
     """What each neuron of a block adds to the stream per unit of activation, ``(unit, width)``."""
-    import torch
-    from torch import nn
-
     tower = clip.anatomy.vision
     block = tower.blocks[index]
     weight = tower.columns(index)
