@@ -79,7 +79,7 @@ _OVERLAYS: ContextVar[tuple[tuple[object, Any], ...]] = ContextVar("clipprobe_ov
 
 
 @contextmanager
-def _holding(variable: ContextVar[T], value: T) -> Iterator[None]:
+def _setting(variable: ContextVar[T], value: T) -> Iterator[None]:
     token = variable.set(value)
     try:
         yield
@@ -95,7 +95,7 @@ def rows(indices: Sequence[int], n_total: int | None = None) -> AbstractContextM
             the batches are not in input order (texts grouped by length).
         n_total: Number of inputs of the whole call.
     """
-    return _holding(_ROWS, Rows(tuple(int(i) for i in indices), n_total))
+    return _setting(_ROWS, Rows(tuple(int(i) for i in indices), n_total))
 
 
 def positions(eos: Tensor | None, real: Tensor | None = None) -> AbstractContextManager[None]:
@@ -106,7 +106,7 @@ def positions(eos: Tensor | None, real: Tensor | None = None) -> AbstractContext
         real: ``(b, t)`` true where a token is not padding. Where it is not given, the tokens up
             to and including ``eos`` count as real, and all of them where that is None too.
     """
-    return _holding(_POSITIONS, Positions(eos, real))
+    return _setting(_POSITIONS, Positions(eos, real))
 
 
 @contextmanager
@@ -133,7 +133,7 @@ def active() -> bool:
 
 def changes_only() -> AbstractContextManager[None]:
     """Hide the captures that are open from the forward passes inside the block."""
-    return _holding(_LISTENERS, tuple(one for one in _LISTENERS.get() if one.edits))
+    return _setting(_LISTENERS, tuple(one for one in _LISTENERS.get() if one.edits))
 
 
 def emit(name: str, tensor: Tensor, module: nn.Module) -> Tensor:

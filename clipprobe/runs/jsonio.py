@@ -76,7 +76,7 @@ class AsJson:
         return _fields(self)
 
 
-class Stored(AsJson):
+class JsonRecord(AsJson):
     """One that is also read back from that form."""
 
     __slots__ = ()

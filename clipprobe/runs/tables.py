@@ -59,7 +59,7 @@ def as_table(data: Columns | Rows | Any) -> Any:
     return table.replace_schema_metadata(None).combine_chunks()
 
 
-def typed(rows: Rows, types: Mapping[str, str]) -> dict[str, Any]:
+def columns_of(rows: Rows, types: Mapping[str, str]) -> dict[str, Any]:
     """The columns of some rows; those with a type keep it where all is null or there is no row.
 
     Args:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clipprobe.errors import ConfigError
-from clipprobe.runs.jsonio import Stored, dumps, loads, plain
+from clipprobe.runs.jsonio import JsonRecord, dumps, loads, plain
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
@@ -93,13 +93,13 @@ def test_a_file_name_that_is_no_utf8_survives() -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part(Stored):
+class Part(JsonRecord):
     name: str
     low: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Whole(Stored):
+class Whole(JsonRecord):
     value: float
     pairs: tuple[tuple[str, float], ...]
     parts: tuple[Part, ...]

@@ -85,7 +85,7 @@ def vision_captions(
     null = highest_by_chance(shifted, rows, n_random, seed)
     directions = directions or Directions(clip, images=images)
 
-    def aligned(direction: UnitDirection) -> UnitCaptions:
+    def captions_along(direction: UnitDirection) -> UnitCaptions:
         vector = direction.vector.astype(np.float64)
         length = float(np.linalg.norm(vector))
         reasons = [direction.reason] if direction.reason else []
@@ -127,7 +127,7 @@ def vision_captions(
     for point, indices in by_point:
         site = directions.site(point.name)
         for index in indices:
-            rankings.append(aligned(site.unit(index)))
+            rankings.append(captions_along(site.unit(index)))
             if progress is not None:
                 progress(1)
     return corrected(rankings)

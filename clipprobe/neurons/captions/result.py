@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from clipprobe.neurons.instruments.store import Store
 from clipprobe.neurons.instruments.value import UnitValue
-from clipprobe.runs.jsonio import Stored
+from clipprobe.runs.jsonio import JsonRecord
 
 ALIGNMENT = "cross-tower alignment"
 TEXT_ALONE = "text tower alone"
@@ -46,7 +46,7 @@ class CaptionScore:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnitCaptions(Stored):
+class UnitCaptions(JsonRecord):
     """The captions of one unit.
 
     Attributes:

@@ -13,7 +13,7 @@ from clipprobe.neurons.captions.result import ALIGNMENT, TEXT_ALONE, CaptionRank
 from clipprobe.neurons.captions.settings import CaptionTest
 from clipprobe.neurons.instruments.store import InMemory
 from clipprobe.runs import Run, RunView, jsonio
-from clipprobe.runs.tables import typed
+from clipprobe.runs.tables import columns_of
 from clipprobe.settings import takes
 from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 from clipprobe.tracing.units import points_of
@@ -124,7 +124,9 @@ def tower_of(clip: Clip, units: Sequence[str]) -> str:
 
 
 def _table(units: Sequence[UnitCaptions]) -> dict[str, Any]:
-    return typed([row for one in units for row in one.rows()], {"unit": "int32", "rank": "int16"})
+    return columns_of(
+        [row for one in units for row in one.rows()], {"unit": "int32", "rank": "int16"}
+    )
 
 
 def _images(images: Any) -> list[Any] | None:

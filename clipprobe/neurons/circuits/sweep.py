@@ -143,7 +143,7 @@ def patch_sweep(
         for k, (address, point) in enumerate(points.items()):
             unit = None if address == point.name else int(address.rpartition(":")[2])
             itself = dict(enumerate(own[point.name]))
-            (same,) = _patched(pairs, batch, address, unit, itself, where[:1])
+            (same,) = _patched_logits(pairs, batch, address, unit, itself, where[:1])
             noise = max(noise, float((same - logits).abs().max()))
             wrong: dict[int, Tensor] = {}
             if donors is not None:
@@ -152,7 +152,7 @@ def patch_sweep(
             for source, into in ((right, effects), (wrong, control)):
                 shapes = {value.shape for value in source.values()}
                 if shapes == {own[point.name].shape[1:]}:
-                    values = _patched(pairs, batch, address, unit, source, where)
+                    values = _patched_logits(pairs, batch, address, unit, source, where)
                     for j, patched in enumerate(values):
                         into[batch.rows, :, k, j] = (patched - logits).numpy()
     return PatchSweep(
@@ -168,7 +168,7 @@ def patch_sweep(
     )
 
 
-def _patched(
+def _patched_logits(
     pairs: Pairs,
     batch: PairBatch,
     address: str,

@@ -31,7 +31,7 @@ from clipprobe.errors import ConfigError
 from clipprobe.hooks import HookPoint, capture
 from clipprobe.neurons.effects.direct import refuse_normalised
 from clipprobe.neurons.effects.predicting import Predictor, refuse_passes
-from clipprobe.neurons.effects.sweep import Scored
+from clipprobe.neurons.effects.sweep import InputsWithTargets
 from clipprobe.tracing.inputs import Inputs
 from clipprobe.tracing.scales import site_scales
 from clipprobe.tracing.units import points_of, refuse_looking, units_by_point
@@ -144,22 +144,22 @@ def attribution_patching(
     refuse_passes(steps, probes)
     if baseline not in ("zero", "mean"):
         raise ConfigError(f"The baseline {baseline!r} is not known: use 'zero' or 'mean'.")
-    scored = Scored(clip, tower, images, texts, score, batch_size)
-    n, m = len(scored.inputs), len(scored.targets)
+    data = InputsWithTargets(clip, tower, images, texts, score, batch_size)
+    n, m = len(data.inputs), len(data.targets)
     if donors is not None and len(donors) != n:
         raise ConfigError(f"{len(donors)} donors were given for {n} inputs: give one for each.")
     means: dict[str, Tensor] = {}
     if baseline == "mean" and donors is None:
-        scales = site_scales(scored.inputs, points)
+        scales = site_scales(data.inputs, points)
         means = {name: scale.average for name, scale in scales.items()}
-    stored = None
+    donor_acts = None
     if donors is not None:
-        stored = _activations(Inputs(clip, tower, donors, scored.inputs.batch_size), points)
+        donor_acts = _activations(Inputs(clip, tower, donors, data.inputs.batch_size), points)
 
     def new(act: Tensor, point: HookPoint, rows: Sequence[int]) -> Tensor:
-        if stored is None:
+        if donor_acts is None:
             return means[point.name].to(act).expand_as(act) if means else torch.zeros_like(act)
-        other = torch.stack([stored[point.name][row] for row in rows]).to(act)
+        other = torch.stack([donor_acts[point.name][row] for row in rows]).to(act)
         if other.shape != act.shape:
             raise ConfigError(
                 f"A donor's activations at {point.name} have the shape {tuple(other.shape[1:])} "
@@ -168,18 +168,18 @@ def attribution_patching(
         return other
 
     predictor = Predictor(
-        scored, points, numbers_by_point, new, steps=steps, probes=probes, norms=norms, seed=seed
+        data, points, numbers_by_point, new, steps=steps, probes=probes, norms=norms, seed=seed
     )
     effects = {point.name: np.full((n, m, point.n_units), np.nan) for point in points}
     for rows, changes in predictor.batches():
         for name, values in changes.items():
             cells = np.ix_(rows, range(m), numbers_by_point[name])
-            effects[name][cells] = values * scored.factor
+            effects[name][cells] = values * data.factor
     for name, second in predictor.second_order().items():
-        effects[name][..., numbers_by_point[name]] += second * scored.factor
+        effects[name][..., numbers_by_point[name]] += second * data.factor
     return PredictedEffects(
         effects=effects,
-        targets=scored.targets,
+        targets=data.targets,
         score=score,
         baseline="donors" if donors is not None else baseline,
         steps=steps,

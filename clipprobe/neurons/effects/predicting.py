@@ -14,7 +14,7 @@ from clipprobe.neurons.effects.curvature import Curvature
 from clipprobe.neurons.effects.direct import comparable
 from clipprobe.neurons.effects.norms.exact import ExactNorms
 from clipprobe.neurons.effects.settings import EffectTest
-from clipprobe.neurons.effects.sweep import Scored
+from clipprobe.neurons.effects.sweep import InputsWithTargets
 from clipprobe.study import Workload
 from clipprobe.tracing.contributions import by_unit, gradients
 from clipprobe.tracing.inputs import InputBatch
@@ -77,7 +77,7 @@ class Predictor:
     """Predicted changes of scores by replacing units, batch by batch.
 
     Args:
-        scored: Inputs and targets; changes are in cosines with them.
+        data: Inputs and targets; changes are in cosines with them.
         points, units: Hook points, and by their names which units of each.
         new: Activations of a hook point, the point and the numbers of the inputs to what replaces
             the activations.
@@ -87,7 +87,7 @@ class Predictor:
 
     def __init__(
         self,
-        scored: Scored,
+        data: InputsWithTargets,
         points: Sequence[HookPoint],
         units: Mapping[str, Sequence[int]],
         new: Callable[[Tensor, HookPoint, Sequence[int]], Tensor],
@@ -97,9 +97,9 @@ class Predictor:
         norms: bool,
         seed: int,
     ) -> None:
-        self.inputs, self.scores = scored.inputs, scored.scores
+        self.inputs, self.scores = data.inputs, data.scores
         self.points, self.units, self.new, self.steps = points, units, new, steps
-        self.norms = exact_norms(scored.clip, scored.tower, steps, probes) if norms else None
+        self.norms = exact_norms(data.clip, data.tower, steps, probes) if norms else None
         shape = (len(self.inputs), len(self.scores))
         self.curvature = Curvature(points, units, shape, probes, seed)
         self.n_backward = 0

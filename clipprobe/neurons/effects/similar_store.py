@@ -14,7 +14,7 @@ from clipprobe.neurons.effects.similar import SimilarUnits, compared, similar_un
 from clipprobe.neurons.instruments.store import InMemory
 from clipprobe.report.numbers import decimals
 from clipprobe.runs import Run, RunView
-from clipprobe.runs.tables import typed
+from clipprobe.runs.tables import columns_of
 from clipprobe.settings import takes
 from clipprobe.statistics import Estimate, undefined
 from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
@@ -70,7 +70,7 @@ def prepare_similar(settings: SimilarTest, clip: Clip) -> Plan[SimilarUnits]:
     def execute(run: Run) -> Outcome[SimilarUnits]:
         options = settings.values_of("sites", "pool", "k", "batch_size", "workers", "progress")
         similar = similar_units(clip, dataset, own, **options)
-        table = typed(list(_rows(similar)), COLUMNS)
+        table = columns_of(list(_rows(similar)), COLUMNS)
         store = InMemory({TABLE: lambda: table}, lambda: summarise(similar))
         return Outcome(
             value=replace(similar, store=store),

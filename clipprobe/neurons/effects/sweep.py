@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from clipprobe.models import Clip
 
 
-class Scored:
+class InputsWithTargets:
     """The inputs of one tower, and what their scores are with: the other tower's vectors."""
 
     def __init__(
@@ -48,7 +48,7 @@ class Scored:
         return [Score(name=name, direction=row) for name, row in rows]
 
 
-class Sweep(Scored):
+class Sweep(InputsWithTargets):
     """Many changes of units over the same inputs: each input is decoded once and runs once per
     condition, a batch at a time."""
 

@@ -17,7 +17,7 @@ from clipprobe.neurons.labels.settings import LabelTest
 from clipprobe.neurons.labels.unit_label import UnitLabel
 from clipprobe.neurons.labels.validation import halves
 from clipprobe.neurons.pooled import check_fits, pooled_activations
-from clipprobe.runs.tables import typed
+from clipprobe.runs.tables import columns_of
 from clipprobe.settings import takes
 from clipprobe.stimuli import concepts
 from clipprobe.stimuli.probe_sets import MODALITIES
@@ -140,7 +140,7 @@ def _execute(settings: LabelTest, clip: Clip, dataset: Dataset) -> Outcome[Label
 
 
 def _table(labels: Labels) -> dict[str, Any]:
-    return typed(labels.table(), dict.fromkeys(_TEXTS, "string"))
+    return columns_of(labels.table(), dict.fromkeys(_TEXTS, "string"))
 
 
 def load_labels(run: RunView) -> Labels:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clipprobe.neurons.labels.validation import Validation
-from clipprobe.runs.jsonio import AsJson, Stored
+from clipprobe.runs.jsonio import AsJson, JsonRecord
 from clipprobe.statistics import Estimate
 
 RATES = ("picture", "drawing", "word", "others")
@@ -30,7 +30,7 @@ class Rendered(AsJson):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnitLabel(Stored):
+class UnitLabel(JsonRecord):
     """One unit's label, or why it has none.
 
     ``address``: the unit. ``name``: address and pooling, as every page shows it.

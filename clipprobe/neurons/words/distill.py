@@ -150,7 +150,7 @@ def compare_distill(
                 place[word.casefold()] for word in one.words[:depth] if word.casefold() in place
             }
             shared = [int(row) for row in order[:depth] if row in theirs]
-            drawn = (n, len(theirs), min(depth, n))
+            population = (n, len(theirs), min(depth, n))
             rows.append(
                 Overlap(
                     unit=f"{point.name}:{one.unit}",
@@ -158,14 +158,14 @@ def compare_distill(
                     overlap=len(shared),
                     n_probed=len(theirs),
                     expected=min(depth, n) * len(theirs) / n,
-                    p=float(hypergeom.sf(len(shared) - 1, *drawn)) if theirs else math.nan,
+                    p=float(hypergeom.sf(len(shared) - 1, *population)) if theirs else math.nan,
                     shared=tuple(probe.words[row] for row in shared),
                 )
             )
     ours = {depth: [row for row in rows if row.depth == depth] for depth in DEPTHS}
     name = str(probe.config["model"]["id"])
-    released = "RN50x4" in name and name.endswith("/openai") and point.n_units == _N_CHANNELS
-    right = released and model == ARTICLE_MODEL
+    is_rn50x4 = "RN50x4" in name and name.endswith("/openai") and point.n_units == _N_CHANNELS
+    right = is_rn50x4 and model == ARTICLE_MODEL
     return DistillComparison(
         site=point.name,
         model=model,

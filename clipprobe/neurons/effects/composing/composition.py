@@ -32,14 +32,14 @@ from clipprobe.neurons.effects.composing.sparse import (
     shuffled_labels,
     split,
 )
-from clipprobe.runs.jsonio import AsJson, Stored
+from clipprobe.runs.jsonio import AsJson, JsonRecord
 from clipprobe.statistics import Estimate, auroc_estimate, wilson
 
 _MIN_EACH = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Composition(Stored):
+class Composition(JsonRecord):
     """The units that make one class.
 
     ``target``: the class, told from all other rows.

@@ -21,9 +21,9 @@ from clipprobe.neurons.effects.composing.probes import (
 from clipprobe.neurons.effects.settings import Composing
 from clipprobe.neurons.pooled import check_fits, pooled_activations
 from clipprobe.runs import Run, RunView
-from clipprobe.runs.jsonio import Stored
+from clipprobe.runs.jsonio import JsonRecord
 from clipprobe.runs.manifest import sha256_of_json
-from clipprobe.runs.tables import typed
+from clipprobe.runs.tables import columns_of
 from clipprobe.settings import takes
 from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 
@@ -38,7 +38,7 @@ _TEXT_ROWS = "texts, read through the units' own outputs (direct path)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compositions(Stored):
+class Compositions(JsonRecord):
     """The units that make each class.
 
     ``rows``: what was told apart, in words. ``compositions``: one for each class. ``seed``: of
@@ -196,7 +196,7 @@ def _table(compositions: Sequence[Composition]) -> dict[str, Any]:
     ]
     numbers = ("weight", "accuracy", "majority", "auroc", "shuffled")
     texts = dict.fromkeys(("target", "unit"), "string")
-    return typed(rows, {**texts, **dict.fromkeys(numbers, "float64"), "n": "int64"})
+    return columns_of(rows, {**texts, **dict.fromkeys(numbers, "float64"), "n": "int64"})
 
 
 def load_composition(run: RunView) -> Compositions:
