@@ -14,13 +14,15 @@ This module imports no torch at run time.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+T = TypeVar("T")
 
 
 class Listener(Protocol):
@@ -74,7 +76,15 @@ _OVERLAYS: ContextVar[tuple[tuple[object, Any], ...]] = ContextVar("clipprobe_ov
 
 
 @contextmanager
-def rows(indices: Sequence[int], n_total: int | None = None) -> Iterator[None]:
+def _setting(variable: ContextVar[T], value: T) -> Iterator[None]:
+    token = variable.set(value)
+    try:
+        yield
+    finally:
+        variable.reset(token)
+
+
+def rows(indices: Sequence[int], n_total: int | None = None) -> AbstractContextManager[None]:
     """Say which inputs the forward pass inside the block works on.
 
     Args:
@@ -82,15 +92,10 @@ def rows(indices: Sequence[int], n_total: int | None = None) -> Iterator[None]:
             the batches are not in input order (texts grouped by length).
         n_total: Number of inputs of the whole call.
     """
-    token = _ROWS.set(Rows(tuple(int(i) for i in indices), n_total))
-    try:
-        yield
-    finally:
-        _ROWS.reset(token)
+    return _setting(_ROWS, Rows(tuple(int(i) for i in indices), n_total))
 
 
-@contextmanager
-def positions(eos: Tensor | None, real: Tensor | None = None) -> Iterator[None]:
+def positions(eos: Tensor | None, real: Tensor | None = None) -> AbstractContextManager[None]:
     """Say which tokens of the forward pass inside the block are pooled and which are real.
 
     Args:
@@ -98,11 +103,7 @@ def positions(eos: Tensor | None, real: Tensor | None = None) -> Iterator[None]:
         real: ``(b, t)`` true where a token is not padding. Where it is not given, the tokens up
             to and including ``eos`` count as real, and all of them where that is None too.
     """
-    token = _POSITIONS.set(Positions(eos, real))
-    try:
-        yield
-    finally:
-        _POSITIONS.reset(token)
+    return _setting(_POSITIONS, Positions(eos, real))
 
 
 @contextmanager
@@ -127,14 +128,9 @@ def active() -> bool:
     return bool(_OVERLAYS.get()) or any(not one.closed for one in _LISTENERS.get())
 
 
-@contextmanager
-def changes_only() -> Iterator[None]:
+def changes_only() -> AbstractContextManager[None]:
     """Hide the captures that are open from the forward passes inside the block."""
-    token = _LISTENERS.set(tuple(one for one in _LISTENERS.get() if one.edits))
-    try:
-        yield
-    finally:
-        _LISTENERS.reset(token)
+    return _setting(_LISTENERS, tuple(one for one in _LISTENERS.get() if one.edits))
 
 
 def emit(name: str, tensor: Tensor, module: nn.Module) -> Tensor:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy.typing as npt
-from torch import nn
+from torch import Tensor, nn
 
 from clipprobe.errors import UnsupportedModelError
 
@@ -96,6 +96,13 @@ class Tower:
     """Which token becomes the pooled vector; `none` where a head pools over all of them."""
     channels: Mapping[str, ChannelSite] = field(default_factory=dict)
     """ResNets: site names such as ``layer4.5.add``."""
+
+    def columns(self, index: int) -> Tensor | None:
+        """``(d, d_mlp)``: what each neuron of a block writes to the residual stream per unit of
+        activation; None where the output map is not the neurons' own."""
+        weight = getattr(self.blocks[index].mlp_out, "weight", None)
+        fits = weight is not None and weight.shape == (self.d_model, self.d_mlp)
+        return weight if fits else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -8,12 +8,13 @@ an undefined value is ``null`` (and has a ``reason`` beside it); an infinite one
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
 from collections.abc import Mapping, Set
 from enum import Enum
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Self, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -75,6 +76,21 @@ class AsJson:
         return _fields(self)
 
 
+class JsonRecord(AsJson):
+    """One that is also read back from that form."""
+
+    __slots__ = ()
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """The inverse of :meth:`to_json`; null is NaN where a number stands.
+
+        A field that the data lacks gets its default: there was none when they were written.
+        """
+        value: Self = _read(cls, data)
+        return value
+
+
 def dumps(value: Any) -> str:
     """The one JSON text of ``value``, indented, with a newline at its end."""
     text = json.dumps(plain(value), sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
@@ -89,6 +105,27 @@ def loads(text: str) -> Any:
 
 def _fields(value: Any) -> dict[str, Any]:
     return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+
+
+def _read(kind: Any, value: Any) -> Any:
+    """A plain value as one of the type of a field: a number, a dataclass, or tuples of them."""
+    inside = get_args(kind)
+    if kind is float:
+        return math.nan if value is None else float(value)
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        types = _types(kind)
+        return kind(
+            **{name: _read(types[name], one) for name, one in value.items() if name in types}
+        )
+    if type(None) in inside:
+        return None if value is None else _read(inside[0], value)
+    if get_origin(kind) is tuple:
+        kinds = inside[:1] * len(value) if inside[-1] is ... else inside
+        return tuple(_read(one, item) for one, item in zip(kinds, value, strict=True))
+    return value
+
+
+_types = functools.cache(get_type_hints)
 
 
 def _number(value: float) -> float | str | None:

@@ -59,6 +59,18 @@ def as_table(data: Columns | Rows | Any) -> Any:
     return table.replace_schema_metadata(None).combine_chunks()
 
 
+def columns_of(rows: Rows, types: Mapping[str, str]) -> dict[str, Any]:
+    """The columns of some rows; those with a type keep it where all is null or there is no row.
+
+    Args:
+        types: Column -> type, as Arrow calls it: ``string``, ``int32``, ``float64``.
+    """
+    import pyarrow as pa
+
+    names = rows[0] if rows else types
+    return {name: pa.array([row[name] for row in rows], types.get(name)) for name in names}
+
+
 def write_parquet(path: Path, data: Columns | Rows | Any) -> None:
     """Write one Parquet file (zstd); the same values give the same bytes."""
     import pyarrow.parquet as pq

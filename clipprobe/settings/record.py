@@ -41,6 +41,10 @@ class Settings:
     stands_in: ClassVar[Mapping[str, str]] = {}
     """Field -> the field whose value it takes where a command line or a file does not give it."""
 
+    def values_of(self, *names: str) -> dict[str, Any]:
+        """Some of the fields by their names, for the configuration of a run or for a function."""
+        return {name: getattr(self, name) for name in names}
+
     @model_validator(mode="wrap")
     @classmethod
     def _in_our_words(cls, value: Any, check: Callable[[Any], Self], info: ValidationInfo) -> Self:

@@ -86,25 +86,17 @@ def means(
 
 
 def gradients(
-    inputs: Inputs, batch: InputBatch, names: Sequence[str], scores: Sequence[Score]
-) -> tuple[dict[str, Tensor], list[dict[str, Tensor]]]:
-    """Activations of hook points, and the derivatives of each score by them."""
-    acts, slopes, _ = gradients_with_norms(inputs, batch, names, scores, {})
-    return acts, slopes
-
-
-def gradients_with_norms(
     inputs: Inputs,
     batch: InputBatch,
     names: Sequence[str],
     scores: Sequence[Score],
-    norms: Mapping[str, nn.Module],
+    norms: Mapping[str, nn.Module] | None = None,
 ) -> tuple[dict[str, Tensor], list[dict[str, Tensor]], dict[str, Tensor]]:
-    """Also the derivatives by what comes out of layer norms, beside what goes into them.
+    """Activations of hook points, and the derivatives of each score by them.
 
     Args:
-        norms: Name -> norm; its derivatives are under that name. Those that come before every hook
-            point are left out.
+        norms: Name -> layer norm, by whose output the derivatives are taken too, under that name.
+            Those that come before every hook point are left out.
     Returns:
         Activations of hook points; the derivatives, a mapping per score; the norms' inputs.
     """
@@ -115,12 +107,12 @@ def gradients_with_norms(
 
     with (
         torch.enable_grad(),
-        norms_seen(norms) as seen,
+        norms_seen(norms or {}) as seen,
         capture(inputs.clip, list(names), pool="none", grad=True) as acts,
     ):
         vectors = inputs.run(batch, grad=True)
         sums = [score.of(vectors, batch.rows).sum() for score in scores]
-        later = [name for name in norms if seen[name][1].requires_grad]
+        later = [name for name in norms or () if seen[name][1].requires_grad]
         values = [*(acts[name] for name in names), *(seen[name][1] for name in later)]
         slopes = [torch.autograd.grad(one, values, retain_graph=True) for one in sums]
     keys = [*names, *later]
@@ -131,8 +123,7 @@ def gradients_with_norms(
 
 def by_unit(values: Tensor, point: HookPoint) -> Floats:
     """``(b, n_units)``: summed over every axis but the batch and the units, in float64."""
-    axis = point.unit_axis
-    other = [i for i in range(1, values.ndim) if i != axis]
+    other = [i for i in range(1, values.ndim) if i != point.unit_axis]
     summed = values.double().sum(dim=other) if other else values.double()
     result: Floats = summed.cpu().numpy()
     return result
@@ -145,7 +136,7 @@ def contributions(
     kind: str,
     *,
     sign: float,
-    replacement: Mapping[str, Tensor] | None = None,
+    replacement: Mapping[str, Tensor],
     tower: str = "vision",
     batch_size: int = 32,
     progress: Callable[[int], None] | None = None,
@@ -156,19 +147,17 @@ def contributions(
         items: Images (or texts), ``n`` of them, which the score is of.
         kind: ``neuron`` or ``head``.
         sign: Of the value: units that make it larger come first.
-        replacement: What replaces activations (see :func:`means`); by default their means over
-            these inputs.
+        replacement: What replaces activations, see :func:`means`.
         progress: Called with the number of inputs done.
     """
     points = unit_points(clip, kind, tower)
-    mean = replacement or means(clip, items, points, batch_size=batch_size, tower=tower)
     inputs = Inputs(clip, tower, items, batch_size)
     sides = np.ones(len(items), np.intp) if score.inside is None else score.inside.astype(np.intp)
     moments = {point.name: np.zeros((2, 2, point.n_units)) for point in points}
     for batch in inputs.batches():
-        acts, [slopes] = gradients(inputs, batch, list(moments), [score])
+        acts, [slopes], _ = gradients(inputs, batch, list(moments), [score])
         for point in points:
-            away = acts[point.name].double() - mean[point.name].to(acts[point.name].device)
+            away = acts[point.name].double() - replacement[point.name].to(acts[point.name].device)
             each = by_unit(slopes[point.name].double() * away, point)
             for side in (0, 1):
                 own = each[sides[batch.rows] == side]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from clipprobe.data.images import check_batch_size
+from clipprobe.data.images import as_pil, check_batch_size
 from clipprobe.errors import DataError
 
 if TYPE_CHECKING:
@@ -55,8 +55,6 @@ class Inputs:
             return
         for start in range(0, len(self.items), self.batch_size):
             images = list(self.items[start : start + self.batch_size])
-            from clipprobe.data.images import as_pil
-
             pictures = [as_pil(image) for image in images]
             for group in self.clip.preprocess.groups(pictures):
                 pixels = self.clip.preprocess([pictures[i] for i in group])
@@ -93,9 +91,7 @@ def encode_other(clip: Clip, tower: str, items: Sequence[Any], batch_size: int =
     return torch.from_numpy(clip.encode_images(items, batch_size=batch_size)).to(clip.device)
 
 
-def readable(
-    dataset: Dataset, progress: Callable[[int], None] | None = None
-) -> tuple[list[Any], list[Any]]:
+def readable(dataset: Dataset) -> tuple[list[Any], list[Any]]:
     """Records that decode, and the failures of those that do not.
 
     Effects run every image many times, so what cannot be read is found out before.
@@ -107,8 +103,6 @@ def readable(
     for batch in stream_batches(dataset.records, lambda image: None, allow_none=True):
         readable_inputs += batch.records
         failures += batch.failures
-        if progress is not None:
-            progress(len(batch.records) + len(batch.failures))
     require_readable(len(readable_inputs), failures, dataset.name)
     return readable_inputs, failures
 

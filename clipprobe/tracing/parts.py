@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from clipprobe.arrays import Floats
 from clipprobe.attribution.readout import Readout, ScoreName, TowerReadout
 from clipprobe.errors import UnsupportedHookError
 from clipprobe.tracing.inputs import InputBatch, Inputs
@@ -18,8 +16,6 @@ if TYPE_CHECKING:
 
     from clipprobe.anatomy.parts import Block
     from clipprobe.models import Clip
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,16 +62,8 @@ class TowerParts:
 
     def mlp_site(self, index: int) -> str:
         """``mlp.post``, or ``mlp.out`` where the output map is not the neurons' own."""
-        site = "mlp.out" if self.columns(index) is None else "mlp.post"
+        site = "mlp.out" if self.tower.columns(index) is None else "mlp.post"
         return f"{self.tower.name}.blocks.{index}.{site}"
-
-    def columns(self, index: int) -> Tensor | None:
-        """``(d, d_mlp)``: what each neuron writes per unit of activation."""
-        out: Any = self.tower.blocks[index].mlp_out
-        weight: Tensor | None = getattr(out, "weight", None)
-        if weight is None or weight.shape != (self.tower.d_model, self.tower.d_mlp):
-            return None
-        return weight
 
     def sites(self) -> list[str]:
         """The hook points with a token axis that a decomposition reads."""
@@ -157,7 +145,7 @@ class TowerParts:
                 self._bias(terms, read, block.out, f"{site} bias", written)
             mlp = self.mlp_site(index)
             name = f"{self.tower.name}.blocks.{index}.mlp.out"
-            weight = self.columns(index)
+            weight = self.tower.columns(index)
             if weight is None:
                 terms[name] = read.of(seen.acts[mlp])
             else:
@@ -170,7 +158,7 @@ class TowerParts:
         """``mlp.post`` hook point -> ``(b, m, d_mlp)``."""
         neurons = {}
         for index in range(len(self.tower.blocks)):
-            weight = self.columns(index)
+            weight = self.tower.columns(index)
             if weight is not None:
                 site = self.mlp_site(index)
                 values = seen.readout.of_columns(seen.acts[site], weight)

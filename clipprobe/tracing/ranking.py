@@ -108,11 +108,8 @@ def rank(
     listed = [int(pool[i]) for i in np.argsort(-by[pool], kind="stable")[:k]]
     others = [i for i in range(n_units) if i not in listed] if random is None else random
     controls = value_of(effects[rest][:, list(others)], there) if rest.any() else np.zeros(0)
-    band = (
-        (float(np.quantile(controls, 0.025)), float(np.quantile(controls, 0.975)))
-        if len(controls) > 1
-        else (np.nan, np.nan)
-    )
+    ends = np.quantile(controls, [0.025, 0.975]) if len(controls) > 1 else (np.nan, np.nan)
+    band = (float(ends[0]), float(ends[1]))
     p = [_p_above_0(controlled[rest][:, i], names[rest], there, (seed, i)) for i in listed]
     adjusted = [float(one) for one in holm(p)] if p else []
     units = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -131,13 +132,9 @@ def pools_like(units: Sequence[str], everything: Sequence[str]) -> list[tuple[Se
 
     Where a hook point has too few others, its units may be drawn again.
     """
-    counts: dict[str, int] = {}
-    for address in units:
-        name = address.rpartition(":")[0]
-        counts[name] = counts.get(name, 0) + 1
     own = set(units)
     pools: list[tuple[Sequence[str], int]] = []
-    for name, count in counts.items():
+    for name, count in Counter(address.rpartition(":")[0] for address in units).items():
         there = [unit for unit in everything if unit.rpartition(":")[0] == name]
         others = [unit for unit in there if unit not in own]
         pools.append((others if len(others) >= count else there, count))

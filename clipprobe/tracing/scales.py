@@ -13,16 +13,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.tracing.inputs import Inputs
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from clipprobe.hooks import HookPoint
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -7,7 +7,7 @@ as it is. Every setting sees its own upstream changes, so a row is exactly what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -46,9 +46,11 @@ def encode_scaled(
     inputs = Inputs(clip, "vision", images, batch_size)
     for batch in inputs.batches():
         n = len(batch.rows)
-        for places in _parts(len(settings), max(1, batch_size // n)):
-            rows = _run(clip, batch.values, [(point, table[places]) for point, table in tables])
-            vectors[places.start : places.stop, batch.rows] = rows.reshape(-1, n, clip.d_embed)
+        size = max(1, batch_size // n)
+        for start in range(0, len(settings), size):
+            some = slice(start, start + size)
+            rows = _run(clip, batch.values, [(point, table[some]) for point, table in tables])
+            vectors[some, batch.rows] = rows.reshape(-1, n, clip.d_embed)
     return vectors
 
 
@@ -95,8 +97,3 @@ def _change(point: HookPoint, table: Floats) -> Callable[[Tensor], Tensor]:
         return (stacked * factors.reshape(shape)).reshape(value.shape)
 
     return scaled
-
-
-def _parts(n: int, size: int) -> Iterator[slice]:
-    for start in range(0, n, size):
-        yield slice(start, min(n, start + size))

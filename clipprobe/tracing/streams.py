@@ -9,8 +9,8 @@ Terms: *own* are the activations of the run that is changed, *source* what is pu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.tracing.variants import Acts, Units, Variant, check_tower
@@ -65,7 +65,7 @@ class Streams:
                 pool=pool,
             ) as units,
             look as looks,
-            _Recorder(self) if not self._extra else nullcontext(),
+            self._recording() if not self._extra else nullcontext(),
         ):
             unit = clip.image_embeddings(pixels)
 
@@ -115,14 +115,12 @@ class Streams:
             start = chunk[0].first
             edits: dict[str, Any] = {}
             for block in range(start, self.n_blocks):
-                heads = [(i, v.heads[block]) for i, v in enumerate(chunk) if block in v.heads]
-                cells = [(i, v.neurons[block]) for i, v in enumerate(chunk) if block in v.neurons]
-                if heads:
-                    edits[self.name(block, "attn.z")] = _swap(heads, z[block], len(chunk), at_cls)
-                if cells:
-                    edits[self.name(block, "mlp.post")] = _swap(
-                        cells, post[block], len(chunk), at_cls
-                    )
+                for site, kind, source in (("attn.z", "heads", z), ("mlp.post", "neurons", post)):
+                    changed = [(i, getattr(v, kind)) for i, v in enumerate(chunk)]
+                    rows = [(i, units[block]) for i, units in changed if block in units]
+                    if rows:
+                        change = _swap(rows, source[block], len(chunk), at_cls)
+                        edits[self.name(block, site)] = change
             x = own.resid[start].repeat(len(chunk), 1, 1)
             with torch.no_grad(), intervene(self.clip, edits):
                 unit = self.finish(x, start, own.pixels)
@@ -154,6 +152,22 @@ class Streams:
         norm: Any = self.tower.norm_final
         return unit(self.clip.adapter.vision_projected(norm(x[:, 0])))
 
+    @contextmanager
+    def _recording(self) -> Iterator[None]:
+        """Keeps what each block is called with beside the stream (transformers: an absent mask)."""
+
+        def keep(module: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
+            if arguments:  # a stream that is given by name leaves nothing to put first
+                self._extra.append((arguments[1:], dict(keywords)))
+
+        modules = [block.module for block in self.tower.blocks]
+        handles = [one.register_forward_pre_hook(keep, with_kwargs=True) for one in modules]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
     def _agrees(self, acts: Acts) -> bool:
         """Whether a run from the middle gives the embedding of the whole pass."""
         import torch
@@ -169,28 +183,6 @@ class Streams:
         return bool(torch.allclose(again, acts.unit, rtol=0, atol=1e-5))
 
 
-class _Recorder:
-    """Keeps what each block is called with beside the stream (transformers: an absent mask)."""
-
-    def __init__(self, streams: Streams) -> None:
-        self.streams = streams
-        self.handles: list[Any] = []
-
-    def __enter__(self) -> None:
-        for block in self.streams.tower.blocks:
-            hook = block.module.register_forward_pre_hook(self._keep, with_kwargs=True)
-            self.handles.append(hook)
-
-    def __exit__(self, *_: object) -> None:
-        for handle in self.handles:
-            handle.remove()
-
-    def _keep(self, module: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
-        # A stream that is given by name leaves nothing to put first.
-        if arguments:
-            self.streams._extra.append((arguments[1:], dict(keywords)))
-
-
 def _swap(
     rows: Sequence[tuple[int, Units]], source: Tensor, n_variants: int, cls: bool
 ) -> Callable[[Tensor], Tensor]:
@@ -199,12 +191,9 @@ def _swap(
     def change(value: Tensor) -> Tensor:
         new = value.view(n_variants, -1, *value.shape[1:])
         for row, units in rows:
-            view = new[row]
+            tokens = 0 if cls else slice(None)
             where = units if isinstance(units, slice) else list(units)
-            if cls:
-                view[:, 0, where] = source[:, 0, where].to(view)
-            else:
-                view[:, :, where] = source[:, :, where].to(view)
+            new[row][:, tokens, where] = source[:, tokens, where].to(new)
         return value
 
     return change

@@ -19,6 +19,7 @@ from clipprobe.arrays import Floats, Ints
 from clipprobe.errors import ConfigError, UnsupportedHookError
 from clipprobe.statistics import permutation_p
 from clipprobe.statistics.seeds import generator
+from clipprobe.study import Workload
 from clipprobe.tracing.contributions import Contributions, contributions, means, unit_points
 from clipprobe.tracing.inputs import Inputs
 from clipprobe.tracing.ranking import Ranking, rank
@@ -29,6 +30,7 @@ from clipprobe.tracing.sizes import BAND, ENOUGH, SIZES
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from clipprobe.models import Clip
     from clipprobe.runs import Run
 
 #: Gives the plain numbers of a name: kept from an earlier time, or made now.
@@ -154,8 +156,8 @@ class Tracer:
         after = {k: self._without(ranked.top(k), put) for k in sizes}
         start = score.value(self.before, fit)
         on_fit = {k: 1 - score.value(numbers, fit) / start for k, numbers in after.items()}
-        enough = [k for k in sizes if on_fit[k] >= ENOUGH]
-        best = enough[0] if enough else max(sizes, key=lambda k: on_fit[k])
+        enough = (k for k in sizes if on_fit[k] >= ENOUGH)
+        best = next(enough, max(sizes, key=lambda k: on_fit[k]))
         removals = []
         for k in sizes:
             shares = self._random(ranked, k, put, self.n_random if k == best else BAND)
@@ -215,3 +217,36 @@ class Tracer:
             ]
 
         return np.array(self.once(f"random-{ranked.kind}-{k}", make), dtype=np.float64)
+
+
+def passes_of(
+    clip: Clip, n: int, kinds: Sequence[str], *, n_random: int, listed: int | None = None
+) -> Workload:
+    """Most images of a trace of a score of ``n`` images; its texts are for the caller to count.
+
+    A half is taken for all of the images, since clusters stay in one: a bound, up to twice too
+    high.
+
+    Args:
+        n_random: Random sets at the size that is chosen.
+        listed: Units that are taken out one by one; None where none is.
+    """
+    forward, gradients = n, 0  # as they are
+    for kind in kinds:
+        try:
+            n_units = sum(point.n_units for point in unit_points(clip, kind))
+        except UnsupportedHookError:
+            continue
+        sizes = sum(2 * k <= n_units for k in SIZES[kind])
+        sets = sizes + (sizes - 1) * BAND + max(n_random, BAND)
+        forward += n * (1 + sets)  # their means, and each set
+        gradients += n
+        if listed is not None:
+            forward += n * (1 + min(listed, n_units) + BAND)
+    return Workload(
+        images=forward + gradients,
+        texts=0,
+        gradients=gradients,
+        at_most=True,
+        reason="units are ranked on one half of the images and measured on the other",
+    )

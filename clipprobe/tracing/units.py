@@ -21,15 +21,7 @@ def points_of(clip: Clip, sites: str | Sequence[str]) -> tuple[str, dict[str, Ho
         UnknownHookPointError: one is not there.
         ConfigError: of both towers, or none.
     """
-    from clipprobe.hooks.sites import check_unit, resolve, split_unit
-
-    points: dict[str, HookPoint] = {}
-    for name in [sites] if isinstance(sites, str) else sites:
-        hook, unit = split_unit(name)
-        for point in resolve(clip, hook):
-            if unit is not None:
-                check_unit(point, unit)
-            points[point.name if unit is None else f"{point.name}:{unit}"] = point
+    points = _points(clip, sites)
     towers = {point.tower for point in points.values()}
     if not towers:
         raise ConfigError(
@@ -39,6 +31,35 @@ def points_of(clip: Clip, sites: str | Sequence[str]) -> tuple[str, dict[str, Ho
     if len(towers) > 1:
         raise ConfigError("Units of both towers were named: measure one tower at a time.")
     return towers.pop(), points
+
+
+def _points(clip: Clip, names: str | Sequence[str]) -> dict[str, HookPoint]:
+    from clipprobe.hooks.sites import check_unit, resolve, split_unit
+
+    points: dict[str, HookPoint] = {}
+    for name in [names] if isinstance(names, str) else names:
+        hook, unit = split_unit(name)
+        for point in resolve(clip, hook):
+            if unit is not None:
+                check_unit(point, unit)
+            points[point.name if unit is None else f"{point.name}:{unit}"] = point
+    return points
+
+
+def units_by_point(clip: Clip, names: str | Sequence[str]) -> list[tuple[HookPoint, list[int]]]:
+    """The hook points and which units of each, in order of first mention.
+
+    A hook point or a glob names all of its units.
+
+    Raises:
+        UnknownHookPointError: one is not there.
+    """
+    by_point: dict[HookPoint, dict[int, None]] = {}
+    for address, point in _points(clip, names).items():
+        _, _, unit = address.removeprefix(point.name).partition(":")
+        units = by_point.setdefault(point, {})
+        units |= dict.fromkeys([int(unit)] if unit else range(point.n_units))
+    return [(point, list(units)) for point, units in by_point.items()]
 
 
 def find_units(clip: Clip, units: Sequence[str]) -> dict[str, tuple[HookPoint, int]]:

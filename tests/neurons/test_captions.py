@@ -168,7 +168,7 @@ def test_prompts_of_a_text_unit_are_those_of_a_capture(clip: Any, pool: str) -> 
 
 def test_the_two_questions_are_never_mixed(clip: Any, tmp_path: Path) -> None:
     both = [f"{LAST}:1", "text.blocks.0.mlp.post:1"]
-    with pytest.raises(ConfigError, match="2 towers"):
+    with pytest.raises(ConfigError, match="both towers"):
         captions_run(clip, both, TEXTS, out=tmp_path / "both")
     assert not (tmp_path / "both").exists()
     with pytest.raises(UnsupportedHookError, match="text_prompts"):

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clipprobe.errors import ConfigError
-from clipprobe.runs.jsonio import dumps, loads, plain
+from clipprobe.runs.jsonio import JsonRecord, dumps, loads, plain
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
@@ -90,3 +90,30 @@ def test_a_file_name_that_is_no_utf8_survives() -> None:
     text = dumps({"id": name})
     text.encode("utf-8")  # raises when a lone surrogate is left
     assert json.loads(text)["id"] == name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part(JsonRecord):
+    name: str
+    low: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole(JsonRecord):
+    value: float
+    pairs: tuple[tuple[str, float], ...]
+    parts: tuple[Part, ...]
+    best: Part | None
+    n: int = 3
+
+
+def test_a_dataclass_is_read_back_with_its_undefined_numbers_and_defaults() -> None:
+    part = Part(name="a", low=-math.inf)
+    whole = Whole(value=0.5, pairs=(("x", 1.0),), parts=(part, part), best=None, n=2)
+    data = loads(dumps(whole))
+    assert Whole.from_json(data) == whole
+    data |= {"value": None, "best": {"name": "b", "low": None}, "no field": 1}
+    del data["n"]  # written before there was such a field
+    read = Whole.from_json(data)
+    assert math.isnan(read.value) and read.n == 3 and read.parts == (part, part)
+    assert read.best is not None and read.best.name == "b" and math.isnan(read.best.low)

@@ -52,6 +52,14 @@ def test_an_empty_table_keeps_its_columns(tmp_path: Path) -> None:
     assert back.schema.field("x").type == pa.float32()
 
 
+def test_columns_with_a_type_keep_it_where_nothing_tells() -> None:
+    types = {"name": "string", "n": "int16"}
+    assert [str(one.type) for one in tables.columns_of([], types).values()] == ["string", "int16"]
+    table = tables.as_table(tables.columns_of([{"name": None, "p": math.nan, "n": 2}], types))
+    assert [str(kind) for kind in table.schema.types] == ["string", "double", "int16"]
+    assert table.column("name").to_pylist() == [None] and math.isnan(table.column("p")[0].as_py())
+
+
 def test_a_folder_that_looks_like_a_partition_is_no_column(tmp_path: Path) -> None:
     folder = tmp_path / "label=dog"
     folder.mkdir()

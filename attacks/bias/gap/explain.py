@@ -19,9 +19,8 @@ from clipprobe.statistics.seeds import generator
 from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 from clipprobe.tracing import Tracer
 from clipprobe.tracing.inputs import Inputs
-from clipprobe.tracing.passes import passes_of
 from clipprobe.tracing.split import resamples
-from clipprobe.tracing.tracer import kept_in
+from clipprobe.tracing.tracer import kept_in, passes_of
 from clipprobe.zeroshot.prompts import check_templates, fill
 from clipprobe.zeroshot.text_bank import ruled, sentence_means
 

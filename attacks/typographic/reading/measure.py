@@ -252,7 +252,7 @@ class Measurer:
         names = [self.streams.name(i, "mlp.post") for i in range(self.streams.n_blocks)]
         inputs, batch = self._batch(images, kind)
         score = self._score([one.planned for one in images])
-        acts, [slopes] = gradients(inputs, batch, names, [score])
+        acts, [slopes], _ = gradients(inputs, batch, names, [score])
         tokens = slice(1 if self.streams.cls else None)  # the class token's part alone
         return (
             torch.stack([acts[name][:, tokens] for name in names], 1),

@@ -145,7 +145,7 @@ def neurons_of_block(
     [point] = [one for one in unit_points(clip, "neuron") if one.name == wanted]
     inputs, score = Inputs(clip, "vision", [image]), contest.score(clip)
     [batch] = inputs.batches()
-    acts, [slopes] = gradients(inputs, batch, [wanted], [score])
+    acts, [slopes], _ = gradients(inputs, batch, [wanted], [score])
     each = by_unit(slopes[wanted].double() * acts[wanted].double(), point)[0]
     order = [int(i) for i in np.argsort(-each, kind="stable")[:k]]
     vectors = encode_scaled(clip, [image], [{}, *({f"{wanted}:{i}": 0.0} for i in order)])

@@ -16,23 +16,31 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from clipprobe.arrays import unit_rows
 from clipprobe.errors import ConfigError, UnsupportedHookError
+from clipprobe.hooks import HookPoint, capture
 from clipprobe.neurons.captions.lists import caption_list
 from clipprobe.neurons.captions.result import ALIGNMENT, TEXT_ALONE, UnitCaptions
 from clipprobe.neurons.captions.scoring import corrected, ends, highest_by_chance
-from clipprobe.neurons.direction_results import SiteDirections
+from clipprobe.neurons.direction_results import UnitDirection
 from clipprobe.neurons.effects.directions import Directions
+from clipprobe.neurons.words.result import highest_of
+from clipprobe.tracing.units import units_by_point
 
 if TYPE_CHECKING:
-    from clipprobe.hooks import HookPoint
     from clipprobe.models import Clip
     from clipprobe.neurons.words.lists import WordList
 
-Doubles = NDArray[np.float64]
+
 N_RANDOM = 999
+_POOLED = {
+    "eos": "end-of-text token",
+    "max": "max over tokens",
+    "mean": "mean over tokens",
+    "cls": "class token",
+    "none": "one value per text",
+}
 _SCALAR_AXES = {("b", "t", "d"), ("b", "t", "d_mlp"), ("b", "d")}
 
 
@@ -76,13 +84,50 @@ def vision_captions(
     rows = unit_rows(shifted)
     null = highest_by_chance(shifted, rows, n_random, seed)
     directions = directions or Directions(clip, images=images)
+
+    def captions_along(direction: UnitDirection) -> UnitCaptions:
+        vector = direction.vector.astype(np.float64)
+        length = float(np.linalg.norm(vector))
+        reasons = [direction.reason] if direction.reason else []
+        if length > 0:
+            raw, scores = embedded @ vector / length, rows @ vector / length
+            to_mean = float(mean @ vector / (length * np.linalg.norm(mean)))
+        else:
+            raw = scores = np.full(len(listed.words), np.nan)
+            to_mean = math.nan
+            reasons.append("the unit writes nothing, so it has no direction")
+        p = chance = math.nan
+        if len(null) and length > 0:
+            chance = float(null.mean())
+            highest = (scores.max() - scores.mean()) / scores.std() if scores.std() > 0 else 0.0
+            p = (1 + int(np.count_nonzero(null >= highest))) / (1 + len(null))
+        elif not len(null):
+            reasons.append("no random directions were drawn, so there is no chance level")
+        return UnitCaptions(
+            unit=direction.unit,
+            name=direction.unit,
+            claim=ALIGNMENT,
+            measure="cosine of the unit's direction with the caption"
+            + (", less the mean over captions" if subtract_mean else ""),
+            mean_subtracted=subtract_mean,
+            mean=to_mean,
+            n_captions=len(listed.words),
+            chance=chance,
+            p=p,
+            q=math.nan,
+            n_random=len(null),
+            linearised_at=direction.linearised_at,
+            exact=direction.exact,
+            agreement=direction.agreement,
+            **ends(listed.words, scores, raw, top),
+            reason="; ".join(reasons),
+        )
+
     rankings = []
     for point, indices in by_point:
         site = directions.site(point.name)
         for index in indices:
-            rankings.append(
-                _aligned(site, index, listed.words, embedded, rows, mean, null, subtract_mean, top)
-            )
+            rankings.append(captions_along(site.unit(index)))
             if progress is not None:
                 progress(1)
     return corrected(rankings)
@@ -116,8 +161,6 @@ def text_prompts(
     by_point = by_site(clip, units, "text")
     check_pool(by_point, pool)
     listed = caption_list(captions)
-    from clipprobe.hooks import capture
-
     rankings = []
     for point, indices in by_point:  # one hook point at a time: captions times units in memory
         how = pool if "t" in point.axes else "none"
@@ -125,8 +168,31 @@ def text_prompts(
             clip.encode_texts(listed.words, batch_size=batch_size)
         values = acts[point.name].double().cpu().numpy()  # caption unit
         for index in indices:
+            own, unit = values[:, index], f"{point.name}:{index}"
+            mean = float(own.mean())
+            constant = not float(own.std()) > 0
             rankings.append(
-                _activated(point, index, how, listed.words, values[:, index], subtract_mean, top)
+                UnitCaptions(
+                    unit=unit,
+                    name=f"{unit} ({_POOLED[how]})",
+                    claim=TEXT_ALONE,
+                    measure=f"activation, {_POOLED[how]}"
+                    + (", less the mean over captions" if subtract_mean else ""),
+                    mean_subtracted=subtract_mean,
+                    mean=mean,
+                    n_captions=len(own),
+                    chance=highest_of(len(own)),
+                    p=math.nan,
+                    q=math.nan,
+                    n_random=0,
+                    linearised_at="",
+                    exact=True,
+                    agreement=math.nan,
+                    **ends(listed.words, own - mean if subtract_mean else own, own, top),
+                    reason="every caption gives the same value, so z has no scale"
+                    if constant
+                    else "",
+                )
             )
             if progress is not None:
                 progress(1)
@@ -157,117 +223,17 @@ def by_site(
     """Hook points and the units of each that were named, in order of first mention.
 
     Raises:
-        UnsupportedHookError: a unit of the other tower.
+        UnsupportedHookError: units of the other tower.
     """
-    from clipprobe.hooks.sites import check_unit, resolve, split_unit
-
-    points: dict[str, tuple[HookPoint, dict[int, None]]] = {}
-    for name in [units] if isinstance(units, str) else units:
-        hook, index = split_unit(name)
-        for point in resolve(clip, hook):
-            if point.tower != tower:
-                other = "text_prompts" if point.tower == "text" else "vision_captions"
-                raise UnsupportedHookError(
-                    f"{name} is in the {point.tower} tower, and this ranking is for units of the "
-                    f"{tower} tower: the two answer different questions; use {other} for it."
-                )
-            if index is not None:
-                check_unit(point, index)
-            _, mine = points.setdefault(point.name, (point, {}))
-            mine |= dict.fromkeys(range(point.n_units) if index is None else [index])
-    return [(point, list(indices)) for point, indices in points.values()]
-
-
-def _aligned(
-    site: SiteDirections,
-    index: int,
-    captions: Sequence[str],
-    embedded: Doubles,
-    rows: Doubles,
-    mean: Doubles,
-    null: Doubles,
-    subtract_mean: bool,
-    top: int,
-) -> UnitCaptions:
-    direction = site.unit(index)
-    vector = direction.vector.astype(np.float64)
-    length = float(np.linalg.norm(vector))
-    reasons = [direction.reason] if direction.reason else []
-    if length > 0:
-        raw, scores = embedded @ vector / length, rows @ vector / length
-        to_mean = float(mean @ vector / (length * np.linalg.norm(mean)))
-    else:
-        raw = scores = np.full(len(captions), np.nan)
-        to_mean = math.nan
-        reasons.append("the unit writes nothing, so it has no direction")
-    p = chance = math.nan
-    if len(null) and length > 0:
-        chance = float(null.mean())
-        highest = (scores.max() - scores.mean()) / scores.std() if scores.std() > 0 else 0.0
-        p = (1 + int(np.count_nonzero(null >= highest))) / (1 + len(null))
-    elif not len(null):
-        reasons.append("no random directions were drawn, so there is no chance level")
-    return UnitCaptions(
-        unit=direction.unit,
-        name=direction.unit,
-        claim=ALIGNMENT,
-        measure="cosine of the unit's direction with the caption"
-        + (", less the mean over captions" if subtract_mean else ""),
-        mean_subtracted=subtract_mean,
-        mean=to_mean,
-        n_captions=len(captions),
-        chance=chance,
-        p=p,
-        q=math.nan,
-        n_random=len(null),
-        linearised_at=direction.linearised_at,
-        exact=direction.exact,
-        agreement=direction.agreement,
-        **ends(captions, scores, raw, top),
-        reason="; ".join(reasons),
-    )
-
-
-def _activated(
-    point: HookPoint,
-    index: int,
-    pool: str,
-    captions: Sequence[str],
-    values: Doubles,
-    subtract_mean: bool,
-    top: int,
-) -> UnitCaptions:
-    from scipy.stats import norm
-
-    pooled = {
-        "eos": "end-of-text token",
-        "max": "max over tokens",
-        "mean": "mean over tokens",
-        "cls": "class token",
-        "none": "one value per text",
-    }[pool]
-    mean, n = float(values.mean()), len(values)
-    constant = not float(values.std()) > 0
-    unit = f"{point.name}:{index}"
-    return UnitCaptions(
-        unit=unit,
-        name=f"{unit} ({pooled})",
-        claim=TEXT_ALONE,
-        measure=f"activation, {pooled}"
-        + (", less the mean over captions" if subtract_mean else ""),
-        mean_subtracted=subtract_mean,
-        mean=mean,
-        n_captions=n,
-        chance=float(norm.ppf((n - 0.375) / (n + 0.25))) if n > 1 else math.nan,
-        p=math.nan,
-        q=math.nan,
-        n_random=0,
-        linearised_at="",
-        exact=True,
-        agreement=math.nan,
-        **ends(captions, values - mean if subtract_mean else values, values, top),
-        reason="every caption gives the same value, so z has no scale" if constant else "",
-    )
+    by_point = units_by_point(clip, units)
+    for point, _ in by_point:
+        if point.tower != tower:
+            other = "text_prompts" if point.tower == "text" else "vision_captions"
+            raise UnsupportedHookError(
+                f"{point.name} is in the {point.tower} tower, and this ranking is for units of the "
+                f"{tower} tower: the two answer different questions; use {other} for it."
+            )
+    return by_point
 
 
 def _check(top: int, n_random: int) -> None:

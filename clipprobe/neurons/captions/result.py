@@ -9,18 +9,16 @@ does with an *image* of words is a third thing, image-modality invariance, and b
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from clipprobe.neurons.instruments.store import Store
 from clipprobe.neurons.instruments.value import UnitValue
-from clipprobe.runs.jsonio import AsJson
+from clipprobe.runs.jsonio import JsonRecord
 
 ALIGNMENT = "cross-tower alignment"
 TEXT_ALONE = "text tower alone"
-_MAY_BE_NAN = ("mean", "chance", "p", "q", "agreement")
 CLAIM_TEXTS = {
     ALIGNMENT: "bears on cross-tower alignment (a vision unit against the text tower's captions); "
     "it says nothing on image-modality invariance",
@@ -48,7 +46,7 @@ class CaptionScore:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnitCaptions(AsJson):
+class UnitCaptions(JsonRecord):
     """The captions of one unit.
 
     Attributes:
@@ -90,24 +88,6 @@ class UnitCaptions(AsJson):
     bottom: tuple[CaptionScore, ...]
     reason: str
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> UnitCaptions:
-        """The inverse of :meth:`to_json`, null read as NaN."""
-        plain: dict[str, Any] = {
-            key: math.nan if value is None and key in _MAY_BE_NAN else value
-            for key, value in data.items()
-        }
-        for end in ("top", "bottom"):
-            listed: list[dict[str, Any]] = data[end]
-            plain[end] = tuple(
-                CaptionScore(
-                    caption=one["caption"],
-                    **{key: _nan(one[key]) for key in ("score", "raw", "z")},
-                )
-                for one in listed
-            )
-        return cls(**plain)
-
     def rows(self) -> Iterator[dict[str, Any]]:
         """One row per caption at either end, for tables."""
         site, _, index = self.unit.rpartition(":")
@@ -131,7 +111,3 @@ class CaptionRanking(list[UnitCaptions], UnitValue):
     def __init__(self, units: Iterable[UnitCaptions], store: Store) -> None:
         super().__init__(units)
         self.store = store
-
-
-def _nan(value: float | None) -> float:
-    return math.nan if value is None else value

@@ -2,46 +2,29 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from clipprobe.errors import ConfigError
-from clipprobe.neurons.captions.lead import lead_of
 from clipprobe.neurons.captions.lists import caption_list, read_captions
-from clipprobe.neurons.captions.ranking import (
-    by_site,
-    check_pool,
-    text_prompts,
-    vision_captions,
-)
-from clipprobe.neurons.captions.result import (
-    ALIGNMENT,
-    CLAIM_TEXTS,
-    TEXT_ALONE,
-    CaptionRanking,
-    UnitCaptions,
-)
+from clipprobe.neurons.captions.ranking import by_site, check_pool, text_prompts, vision_captions
+from clipprobe.neurons.captions.report import page_of, summarise
+from clipprobe.neurons.captions.result import ALIGNMENT, TEXT_ALONE, CaptionRanking, UnitCaptions
 from clipprobe.neurons.captions.settings import CaptionTest
 from clipprobe.neurons.instruments.store import InMemory
 from clipprobe.runs import Run, RunView, jsonio
+from clipprobe.runs.tables import columns_of
 from clipprobe.settings import takes
-from clipprobe.statistics import census
 from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
+from clipprobe.tracing.units import points_of
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
-    from clipprobe.report import Block, Page
 
 KIND = "captions"
 TABLE = "captions.parquet"
 UNITS = "units.json"
 MOST_IMAGES = 64
-_N_UNITS = 60
-_N_CAPTIONS = 4
 
 
 @takes(CaptionTest)
@@ -64,7 +47,8 @@ def prepare_captions(settings: CaptionTest, clip: Clip) -> Plan[CaptionRanking]:
     The few images to linearise at are decoded here: their pixels are the identity of the run.
     """
     tower = tower_of(clip, settings.units)
-    listed = caption_list(_read(settings.captions))
+    captions: Any = settings.captions
+    listed = caption_list(read_captions(captions) if isinstance(captions, str | Path) else captions)
     provenance = clip.provenance()
     vision = tower == "vision"
     by_point = by_site(clip, settings.units, tower)
@@ -78,25 +62,18 @@ def prepare_captions(settings: CaptionTest, clip: Clip) -> Plan[CaptionRanking]:
         "claim": ALIGNMENT if vision else TEXT_ALONE,
         "units": {point.name: indices for point, indices in by_point},
         "pool": None if vision else settings.pool,
-        "subtract_mean": settings.subtract_mean,
-        "top": settings.top,
+        **settings.values_of("subtract_mean", "top"),
         "n_random": settings.n_random if vision else 0,
         "images": _fingerprint(images) if vision else None,
         "seed": settings.seed,
     }
     config = jsonio.plain(config)
-    shared: dict[str, Any] = {
-        "subtract_mean": settings.subtract_mean,
-        "top": settings.top,
-        "progress": settings.progress,
-    }
 
     def execute(run: Run) -> Outcome[CaptionRanking]:
+        shared = settings.values_of("subtract_mean", "top", "progress")
         if vision:
-            more: dict[str, Any] = {"n_random": settings.n_random, "seed": settings.seed}
-            rankings = vision_captions(
-                clip, settings.units, listed, images=images, **more, **shared
-            )
+            shared |= settings.values_of("n_random", "seed")
+            rankings = vision_captions(clip, settings.units, listed, images=images, **shared)
         else:
             rankings = text_prompts(clip, settings.units, listed, pool=settings.pool, **shared)
         files: dict[str, Callable[[], Any]] = {
@@ -143,129 +120,13 @@ def tower_of(clip: Clip, units: Sequence[str]) -> str:
     Raises:
         ConfigError: they are of both: the two rankings answer different questions.
     """
-    from clipprobe.hooks.sites import resolve, split_unit
-
-    towers = {point.tower for name in units for point in resolve(clip, split_unit(name)[0])}
-    if len(towers) != 1:
-        raise ConfigError(
-            f"Units of {len(towers)} towers were asked for at once: name at least one unit, all of "
-            "the vision tower (cross-tower alignment) or all of the text tower (top prompts)."
-        )
-    return towers.pop()
+    return points_of(clip, units)[0]
 
 
 def _table(units: Sequence[UnitCaptions]) -> dict[str, Any]:
-    rows = [row for unit in units for row in unit.rows()]
-    types = {"unit": np.int32, "rank": np.int16, "score": np.float64, "raw": np.float64}
-    return {
-        name: np.array([row[name] for row in rows], types[name])
-        if name in types
-        else [row[name] for row in rows]
-        for name in rows[0]
-    }
-
-
-def summarise(units: Sequence[UnitCaptions], config: dict[str, Any]) -> dict[str, Any]:
-    """``summary.json``."""
-    aligned = config["claim"] == ALIGNMENT
-    tops = np.array([unit.top[0].z for unit in units])
-    known = tops[~np.isnan(tops)]
-    chances = [unit.chance for unit in units if not math.isnan(unit.chance)]
-    chance = float(np.mean(chances)) if chances else math.nan
-    what = "highest z"
-    estimate = census(
-        float(np.median(known)) if len(known) else math.nan,
-        len(known),
-        "median over units",
-        "a census of the units that were named, so there is no sampling to give an interval",
+    return columns_of(
+        [row for one in units for row in one.rows()], {"unit": "int32", "rank": "int16"}
     )
-    meaning = (
-        f"median over units of the {what} of a caption, in standard deviations over captions; a "
-        f"unit without meaning has {chance:.2f}"
-    )
-    return {
-        "kind": KIND,
-        "headline": [{"name": what, "estimate": estimate, "meaning": meaning}],
-        "claim": config["claim"],
-        "measure": units[0].measure,
-        "n_units": len(units),
-        "n_captions": units[0].n_captions,
-        "n_blocked": config["captions"]["n_blocked"],
-        "chance": chance,
-        "chance_reason": "" if chances else "no chance level was computed",
-        "n_significant": sum(unit.q <= 0.05 for unit in units) if aligned else None,
-    }
-
-
-def page_of(
-    units: Sequence[UnitCaptions], config: dict[str, Any], provenance: dict[str, Any]
-) -> Page:
-    """The report."""
-    from clipprobe.report import Numbers, Page, Paragraph, Section, Table
-
-    summary = summarise(units, config)
-    first = units[0]
-    aligned = first.claim == ALIGNMENT
-    order = sorted(
-        range(len(units)), key=lambda i: -np.nan_to_num(units[i].top[0].z, nan=-math.inf)
-    )[:_N_UNITS]
-    rows = [
-        [
-            unit.name,
-            "; ".join(one.caption for one in unit.top[:_N_CAPTIONS]),
-            unit.top[0].score,
-            unit.top[0].z,
-            unit.chance,
-            unit.p if aligned else None,
-            unit.q if aligned else None,
-            unit.mean,
-            unit.agreement if aligned else None,
-            unit.reason,
-        ]
-        for unit in (units[i] for i in order)
-    ]
-    columns = ["unit", "captions", "score", "z", "chance", "p", "q", "mean", "agreement", "note"]
-    caption = (
-        f"The {len(rows)} units whose first caption stands out most. Score: {first.measure}. "
-        + (
-            "Chance: the highest z for a random mixture of the captions, on average, and p against "
-            f"{first.n_random} of them; q is Benjamini-Hochberg's over {len(units)} units. Mean: "
-            "cosine of the direction with the mean caption, which was "
-            f"{'' if first.mean_subtracted else 'not '}subtracted. Agreement: smallest cosine "
-            "between the direction at one reference image and their mean."
-            if aligned
-            else "Chance: the highest z of a bell-shaped unit."
-        )
-    )
-    numbers: list[tuple[str, Any, str]] = [
-        ("captions", first.n_captions, f"{summary['n_blocked']} left out by the filter"),
-        ("units", len(units), "that were named"),
-        (summary["headline"][0]["name"], summary["headline"][0]["estimate"], "median over units"),
-        ("by chance", summary["chance"], "see the table's caption"),
-    ]
-    blocks: list[Block] = [Paragraph(f"This result {CLAIM_TEXTS[first.claim]}."), Numbers(numbers)]
-    if aligned:
-        blocks.insert(1, Paragraph(f"Directions are linearised at {first.linearised_at}."))
-    return Page(
-        title="Captions of units" if aligned else "Prompts of text units",
-        subtitle=f"{len(units)} units of {config['model']['id']}",
-        sections=[
-            Section("What was asked", blocks),
-            Section("Units", [Table(columns, rows, caption)]),
-        ],
-        provenance={
-            **{key: value for key, value in config.items() if key != "units"},
-            "versions": provenance["versions"],
-        },
-        lead=lead_of([units[i] for i in order], summary),
-    )
-
-
-def _read(captions: Any) -> Any:
-    """A path as the list that it holds; anything else as it is."""
-    if not isinstance(captions, str | Path):
-        return captions
-    return read_captions(captions)
 
 
 def _images(images: Any) -> list[Any] | None:

@@ -10,15 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clipprobe.arrays import unit_rows
+from clipprobe.arrays import Floats, unit_rows
 from clipprobe.neurons.captions.result import CaptionScore, UnitCaptions
 from clipprobe.statistics import benjamini_hochberg
 
-Doubles = NDArray[np.float64]
 _N_DRAWS = 256  # random directions at once
 
 
-def ends(captions: Sequence[str], scores: Doubles, raw: Doubles, top: int) -> dict[str, Any]:
+def ends(captions: Sequence[str], scores: Floats, raw: Floats, top: int) -> dict[str, Any]:
     """The captions at either end, ``top`` and ``bottom``, ties in order of the list."""
     std, mean = float(scores.std()), float(scores.mean())
 
@@ -39,14 +38,14 @@ def ends(captions: Sequence[str], scores: Doubles, raw: Doubles, top: int) -> di
     }
 
 
-def highest_by_chance(shifted: Doubles, rows: Doubles, n: int, seed: int) -> Doubles:
+def highest_by_chance(shifted: Floats, rows: Floats, n: int, seed: int) -> Floats:
     """The highest z of a caption for random directions that have the captions' own spread.
 
     Equally likely directions of the whole space would be a weak opponent: captions fill a few of
     its dimensions, and a direction within those scores high with whatever lies there.
     """
     rng = np.random.default_rng(seed)
-    levels: list[Doubles] = [np.empty(0)]
+    levels: list[Floats] = [np.empty(0)]
     for start in range(0, n, _N_DRAWS):
         mixed = rng.standard_normal((min(_N_DRAWS, n - start), len(shifted))) @ shifted
         scores = unit_rows(mixed) @ rows.T
@@ -58,10 +57,5 @@ def highest_by_chance(shifted: Doubles, rows: Doubles, n: int, seed: int) -> Dou
 
 def corrected(units: Sequence[UnitCaptions]) -> list[UnitCaptions]:
     """The same with Benjamini-Hochberg's q over all units of the call that have a p."""
-    tested = [i for i, unit in enumerate(units) if not math.isnan(unit.p)]
-    result = list(units)
-    if tested:
-        adjusted = benjamini_hochberg([units[i].p for i in tested])
-        for i, q in zip(tested, adjusted, strict=True):
-            result[i] = replace(units[i], q=float(q))
-    return result
+    adjusted = benjamini_hochberg([unit.p for unit in units])
+    return [replace(unit, q=float(q)) for unit, q in zip(units, adjusted, strict=True)]

@@ -16,16 +16,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.errors import ConfigError, UnsupportedHookError
+from clipprobe.hooks import capture, intervene
 from clipprobe.statistics import Estimate, wilson
 from clipprobe.tracing.inputs import Inputs, encode_other, names_of
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +81,6 @@ def logit_lens(
         UnsupportedHookError: the tower has no blocks (a ResNet).
         ConfigError: an unknown tower. DataError: nothing to run, or nothing to compare with.
     """
-    from clipprobe.hooks import capture, intervene
-
     if tower not in ("vision", "text"):
         raise ConfigError(f"The tower {tower!r} is not 'vision' or 'text'.")
     anatomy = clip.anatomy.vision if tower == "vision" else clip.anatomy.text

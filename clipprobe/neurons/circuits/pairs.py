@@ -6,15 +6,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import torch
+from torch import Tensor
+
+from clipprobe.anatomy import listening as context
 from clipprobe.errors import ConfigError
+from clipprobe.hooks import capture
 from clipprobe.tracing.inputs import InputBatch, Inputs, encode_other, names_of
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from clipprobe.models import Clip
 
-    Acts = dict[str, Tensor]
+Acts = dict[str, Tensor]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +73,6 @@ class Pairs:
 
     def batches(self) -> Iterator[PairBatch]:
         """Every pair once."""
-        import torch
-
         second = {row: value for batch in self.others.batches() for row, value in _rows(batch)}
         for batch in self.inputs.batches():
             for row, value in _rows(batch):
@@ -86,10 +87,6 @@ class Pairs:
 
     def run(self, values: Tensor) -> Tensor:
         """Logits ``(b, m)`` with the targets, float64 on the CPU; hooks see the rows in order."""
-        import torch
-
-        from clipprobe.anatomy import listening as context
-
         clip = self.clip
         encode = clip.image_embeddings if self.tower == "vision" else clip.text_embeddings
         with torch.no_grad(), context.rows(range(len(values)), len(values)):
@@ -98,8 +95,6 @@ class Pairs:
 
     def activations(self, values: Tensor, names: Sequence[str]) -> tuple[Acts, Tensor]:
         """Activations of hook points with all their axes, and the logits."""
-        from clipprobe.hooks import capture
-
         with capture(self.clip, list(dict.fromkeys(names)), pool="none") as acts:
             logits = self.run(values)
         return {name: acts[name] for name in acts}, logits

@@ -20,17 +20,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.errors import ConfigError, UnsupportedHookError
+from clipprobe.hooks import HookPoint, Patch, capture, intervene
 from clipprobe.neurons.circuits.pairs import Pairs
 from clipprobe.tracing.units import points_of
 
 if TYPE_CHECKING:
-    from clipprobe.hooks import HookPoint
     from clipprobe.models import Clip
 
-Floats = NDArray[np.float64]
 _SENDERS = ("attn.z", "mlp.post", "attn.out", "mlp.out")
 _RECEIVERS = ("attn.q", "attn.k", "attn.v", "mlp.pre")
 _FROZEN = ("attn.z", "mlp.post")
@@ -93,7 +92,6 @@ def path_patch(
     shape = (len(pairs), len(pairs.names))
     scores = {key: np.zeros(shape) for key in ("clean", "other", "effect", "total")}
     noise = 0.0
-    from clipprobe.hooks import Patch, capture, intervene
 
     for batch in pairs.batches():
         before, logits = pairs.activations(batch.clean, frozen_points)

@@ -17,19 +17,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
 
+from clipprobe.arrays import Floats
 from clipprobe.errors import ConfigError, UnsupportedHookError
+from clipprobe.hooks import intervene
 from clipprobe.neurons.circuits.pairs import PairBatch, Pairs
 from clipprobe.neurons.effects.changes import derangement
 from clipprobe.tracing.units import points_of
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from clipprobe.models import Clip
 
-Floats = NDArray[np.float64]
 _SMALL = 10.0  # a difference below this many noise floors has no share
 ALL = -1
 
@@ -141,16 +141,18 @@ def patch_sweep(
             effects = np.full((n, m, len(points), len(where)), np.nan)
             control = np.full_like(effects, np.nan)
         for k, (address, point) in enumerate(points.items()):
-            sweep = _Sweep(pairs, batch, address, point.name, where)
+            unit = None if address == point.name else int(address.rpartition(":")[2])
             itself = dict(enumerate(own[point.name]))
-            noise = max(noise, float((sweep(itself, [where[0]])[0] - logits).abs().max()))
-            wrong = None
+            (same,) = _patched_logits(pairs, batch, address, unit, itself, where[:1])
+            noise = max(noise, float((same - logits).abs().max()))
+            wrong: dict[int, Tensor] = {}
             if donors is not None:
                 wrong = {i: stored[donors[row]][point.name] for i, row in enumerate(batch.rows)}
             right = {i: stored[row][point.name] for i, row in enumerate(batch.rows)}
             for source, into in ((right, effects), (wrong, control)):
-                if source is not None and _fits(source, own[point.name]):
-                    values = sweep(source, where)
+                shapes = {value.shape for value in source.values()}
+                if shapes == {own[point.name].shape[1:]}:
+                    values = _patched_logits(pairs, batch, address, unit, source, where)
                     for j, patched in enumerate(values):
                         into[batch.rows, :, k, j] = (patched - logits).numpy()
     return PatchSweep(
@@ -166,43 +168,34 @@ def patch_sweep(
     )
 
 
-class _Sweep:
-    """Many positions of one hook point over one batch of pairs, side by side as rows."""
+def _patched_logits(
+    pairs: Pairs,
+    batch: PairBatch,
+    address: str,
+    unit: int | None,
+    activations: dict[int, Tensor],
+    positions: Sequence[int],
+) -> list[Tensor]:
+    """Logits ``(b, m)`` for each position, with the activations that are given by row.
 
-    def __init__(
-        self, pairs: Pairs, batch: PairBatch, address: str, name: str, positions: Sequence[int]
-    ) -> None:
-        self.pairs, self.batch, self.address, self.name = pairs, batch, address, name
-        self.unit = int(address.rpartition(":")[2]) if address != name else None
+    The positions stand side by side as rows of a forward pass.
+    """
+    conditions = [(place, i) for place in positions for i in range(len(batch.rows))]
+    rows = []
+    for start in range(0, len(conditions), pairs.batch_size):
+        part = conditions[start : start + pairs.batch_size]
 
-    def __call__(self, activations: dict[int, Tensor], positions: Sequence[int]) -> list[Tensor]:
-        """Logits ``(b, m)`` for each position, with the activations that are given by row."""
-        import torch
+        def patched(x: Tensor, part: list[tuple[int, int]] = part) -> Tensor:
+            new = x.clone()
+            for row, (place, i) in enumerate(part):
+                tokens = slice(None) if place == ALL else place
+                source = activations[i] if unit is None else activations[i][:, unit]
+                new[row, tokens] = source[tokens].to(new)
+            return new
 
-        from clipprobe.hooks import intervene
-
-        conditions = [(place, i) for place in positions for i in range(len(self.batch.rows))]
-        rows = []
-        for start in range(0, len(conditions), self.pairs.batch_size):
-            part = conditions[start : start + self.pairs.batch_size]
-            values = torch.stack([self.batch.clean[i] for _, i in part])
-
-            def patched(x: Tensor, part: list[tuple[int, int]] = part) -> Tensor:
-                new = x.clone()
-                for row, (place, i) in enumerate(part):
-                    tokens = slice(None) if place == ALL else place
-                    source = activations[i] if self.unit is None else activations[i][:, self.unit]
-                    new[row, tokens] = source[tokens].to(new)
-                return new
-
-            with intervene(self.pairs.clip, {self.address: patched}):
-                rows.append(self.pairs.run(values))
-        logits = torch.cat(rows)
-        return list(logits.reshape(len(positions), len(self.batch.rows), -1))
-
-
-def _fits(activations: dict[int, Tensor], own: Tensor) -> bool:
-    return all(value.shape == own.shape[1:] for value in activations.values())
+        with intervene(pairs.clip, {address: patched}):
+            rows.append(pairs.run(torch.stack([batch.clean[i] for _, i in part])))
+    return list(torch.cat(rows).reshape(len(positions), len(batch.rows), -1))
 
 
 def _positions(positions: Sequence[int] | str, n_tokens: int) -> list[int]:

@@ -18,29 +18,32 @@ resamples units; p compares attribution patching's with pairs of units put toget
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.attribution.readout import ScoreName
 from clipprobe.errors import ConfigError
 from clipprobe.neurons.effects.changes import change_of
 from clipprobe.neurons.effects.direct import comparable, direct_effects
-from clipprobe.neurons.effects.predicting import mean_changes, refuse_passes
+from clipprobe.neurons.effects.predicting import Predictor, refuse_passes
 from clipprobe.neurons.effects.sweep import Sweep
 from clipprobe.runs.jsonio import AsJson
 from clipprobe.statistics import Estimate, cluster_bootstrap, permutation_p, undefined
 from clipprobe.tracing.parts import TowerParts
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from clipprobe.hooks import HookPoint
     from clipprobe.models import Clip
 
-Floats = NDArray[np.float64]
 KINDS = ("head", "neuron", "direction")
-_N_PERMUTATIONS = 999
+_N_BOOT, _N_PERMUTATIONS = 1000, 999
 _NOT_THERE = undefined("made by a version without attribution patching")
 
 
@@ -105,13 +108,13 @@ class SiteEffects:
     attribution: Floats
 
 
-def effect_sites(clip: Clip, tower: str = "vision") -> list[str]:
-    """The heads and neurons of every block, where the tower has them apart.
+def effect_sites(clip: Clip) -> list[str]:
+    """The heads and neurons of every block of the vision tower, where it has them apart.
 
     Raises:
         UnsupportedHookError: the tower has no exact decomposition.
     """
-    parts = TowerParts(clip, tower)
+    parts = TowerParts(clip, "vision")
     names = []
     for index in range(len(parts.tower.blocks)):
         names += [parts.attention_site(index), parts.mlp_site(index)]
@@ -132,7 +135,6 @@ def site_effects(
     score: ScoreName = "logit",
     seed: int = 0,
     batch_size: int = 32,
-    progress: Callable[[int], None] | None = None,
 ) -> SiteEffects:
     """Predicted and measured effects of a random sample of the units of one hook point.
 
@@ -153,13 +155,34 @@ def site_effects(
     units = np.sort(rng.permutation(point.n_units)[:n_units])
     addresses = [f"{point.name}:{unit}" for unit in units]
     sweep = Sweep(clip, images, texts, addresses, score=score, batch_size=batch_size)
-    scale = sweep.scales(progress)[point.name]
+    scale = sweep.scales()[point.name]
     predicted, first_order = direct_effects(sweep, point, method, score, scale)
     changes = {
         (address, method): change_of(point, unit, method, scale)
         for address, (_, unit) in sweep.units.items()
     }
-    deltas = sweep.deltas(changes, progress)
+    deltas = sweep.deltas(changes)
+
+    def new(act: Tensor, _: HookPoint, rows: Sequence[int]) -> Tensor:
+        if method == "zero":
+            return act.new_zeros(act.shape)
+        return scale.mean.to(act).expand_as(act)
+
+    predictor = Predictor(
+        sweep,
+        [point],
+        {point.name: units.tolist()},
+        new,
+        steps=steps,
+        probes=probes,
+        norms=norms,
+        seed=seed,
+    )
+    total = np.zeros((n_units, len(sweep.targets)))
+    for _, mine in predictor.batches():
+        total += mine[point.name].sum(axis=0).T
+    for second in predictor.second_order().values():
+        total += second.sum(axis=0).T
     return SiteEffects(
         site=point.name,
         kind=point.unit,
@@ -169,24 +192,22 @@ def site_effects(
         first_order=first_order[units],
         measured=np.stack([deltas[(address, method)] for address in addresses], axis=1),
         rms=scale.rms[units],
-        attribution=mean_changes(sweep, point, units, method, scale, steps, probes, seed, norms),
+        attribution=total * sweep.factor / len(sweep.inputs),
     )
 
 
-def agreement(
-    name: str, sites: Sequence[SiteEffects], *, seed: int = 0, n_boot: int = 1000
-) -> Agreement:
+def agreement(name: str, sites: Sequence[SiteEffects], *, seed: int = 0) -> Agreement:
     """Correlate predicted with measured effects over the units of these hook points."""
     predicted = np.concatenate([one.predicted for one in sites])
     measured = np.concatenate([one.measured.mean(axis=0) for one in sites])
     first_order = np.concatenate([one.first_order for one in sites])
     attribution = np.concatenate([one.attribution for one in sites])
     n = len(predicted)
-    pearson = _estimate(predicted, measured, False, n_boot, seed)
-    spearman = _estimate(predicted, measured, True, n_boot, seed)
+    pearson = _estimate(predicted, measured, False, seed)
+    spearman = _estimate(predicted, measured, True, seed)
     attributed, best = _NOT_THERE, predicted
     if not np.isnan(attribution).any():
-        attributed, best = _estimate(attribution, measured, True, n_boot, seed), attribution
+        attributed, best = _estimate(attribution, measured, True, seed), attribution
     tested = spearman if attributed is _NOT_THERE else attributed
     p = np.nan
     if tested.defined:
@@ -202,7 +223,7 @@ def agreement(
         pearson=pearson,
         spearman=spearman,
         p=p,
-        first_order=_estimate(first_order, measured, True, n_boot, seed),
+        first_order=_estimate(first_order, measured, True, seed),
         predicted_size=float(np.abs(predicted).mean()),
         measured_size=float(np.abs(measured).mean()),
         attribution=attributed,
@@ -213,17 +234,14 @@ def agreement(
 def agreements(sites: Sequence[SiteEffects], *, seed: int = 0) -> list[Agreement]:
     """For each hook point, then for all heads and for all neurons together."""
     results = [agreement(one.site, [one], seed=seed) for one in sites]
-    by_kind: Mapping[str, list[SiteEffects]] = {
-        kind: [one for one in sites if one.kind == kind] for kind in KINDS
-    }
-    return results + [
-        agreement(f"all {kind}s", members, seed=seed)
-        for kind, members in by_kind.items()
-        if len(members) > 1
-    ]
+    for kind in KINDS:
+        members = [one for one in sites if one.kind == kind]
+        if len(members) > 1:
+            results.append(agreement(f"all {kind}s", members, seed=seed))
+    return results
 
 
-def _estimate(left: Floats, right: Floats, ranks: bool, n_boot: int, seed: int) -> Estimate:
+def _estimate(left: Floats, right: Floats, ranks: bool, seed: int) -> Estimate:
     n = len(left)
     if n < 3:
         return undefined("fewer than three units", n=n)
@@ -240,7 +258,7 @@ def _estimate(left: Floats, right: Floats, ranks: bool, n_boot: int, seed: int) 
 
     with warnings.catch_warnings():  # of resamples of one unit only; the estimate says so itself
         warnings.simplefilter("ignore", category=RuntimeWarning)
-        return cluster_bootstrap(np.arange(n, dtype=np.float64), of, n_boot=n_boot, seed=seed)
+        return cluster_bootstrap(np.arange(n, dtype=np.float64), of, n_boot=_N_BOOT, seed=seed)
 
 
 def _ranks(values: Floats) -> Floats:

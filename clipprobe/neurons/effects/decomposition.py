@@ -14,23 +14,22 @@ any direct effect; what it does in all is measured by ablation (``total``).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.attribution.readout import ScoreName
 from clipprobe.errors import UnknownHookPointError
 from clipprobe.memory import fitting_batch
 from clipprobe.people import refuse_person_groups
+from clipprobe.runs import jsonio
 from clipprobe.tracing.inputs import Inputs, encode_other, names_of
 from clipprobe.tracing.parts import TowerParts
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,17 +98,9 @@ class Decomposition:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types, without the per-neuron and per-token arrays."""
-        return {
-            "tower": self.tower,
-            "score": self.score,
-            "inputs": list(self.inputs),
-            "targets": list(self.targets),
-            "terms": list(self.terms),
-            "values": self.values.tolist(),
-            "totals": self.totals.tolist(),
-            "gap": self.gap,
-            "provenance": dict(self.provenance),
-        }
+        kept = [one.name for one in fields(self) if one.name not in ("neurons", "tokens")]
+        result = jsonio.plain({name: getattr(self, name) for name in (*kept, "gap")})
+        return cast("dict[str, Any]", result)
 
 
 def decompose(

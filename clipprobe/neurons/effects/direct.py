@@ -109,17 +109,15 @@ def written_columns(parts: TowerParts, clip: Clip, point: HookPoint) -> Tensor |
         return torch.eye(parts.tower.d_model, device=clip.device)
     if point.base is None:
         assert point.block is not None
-        return parts.columns(point.block)
-    one = _derived(clip, point)
-    site = one.base.partition(".blocks.")[2].partition(".")[2]
-    if site not in (*STREAMS, "mlp.post"):
+        return parts.tower.columns(point.block)
+    if point.read_site not in (*STREAMS, "mlp.post"):
         return None
-    vectors = torch.tensor(one.vectors).double()
+    vectors = torch.tensor(_derived(clip, point).vectors).double()
     alone = (vectors / vectors.square().sum(dim=1, keepdim=True)).T.to(clip.device)
-    if site in STREAMS:
+    if point.read_site in STREAMS:
         return alone
     assert point.block is not None
-    weight = parts.columns(point.block)
+    weight = parts.tower.columns(point.block)
     return None if weight is None else weight.double() @ alone
 
 

@@ -23,20 +23,22 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from clipprobe.data.images import as_pil
 from clipprobe.errors import ConfigError, UnsupportedHookError
+from clipprobe.hooks import HookPoint, capture
+from clipprobe.hooks.sites import check_unit, parse_unit, resolve
 from clipprobe.neurons.direction_results import SiteDirections, UnitDirection
+from clipprobe.neurons.effects.direct import STREAMS
 from clipprobe.neurons.effects.unit_writes import N_REFERENCE, mlp_writes, reference_images
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from clipprobe.hooks import HookPoint
     from clipprobe.models import Clip
 
 Floats = NDArray[np.float32]
-_ADDED = ("resid_pre", "resid_mid", "resid_post", "attn.out", "mlp.out")
 _EXACT = 1e-5
 
 
@@ -51,8 +53,6 @@ def unit_direction(clip: Clip, unit: str, *, images: Sequence[Any] | None = None
         UnknownHookPointError: the model has no such unit.
         UnsupportedHookError: the unit does not write to what becomes the embedding.
     """
-    from clipprobe.hooks.sites import check_unit, parse_unit, resolve
-
     parsed = parse_unit(unit)
     point = _one_point(resolve(clip, parsed.hook), parsed.hook)
     check_unit(point, parsed.index)
@@ -91,8 +91,6 @@ class Directions:
             UnknownHookPointError: the model has no such hook point.
             UnsupportedHookError: its units do not write to what becomes the embedding.
         """
-        from clipprobe.hooks.sites import resolve
-
         hook = _one_point(resolve(self.clip, name), name)
         point = hook if hook.base is None else resolve(self.clip, hook.base)[0]
         if point.tower != "vision":
@@ -116,7 +114,7 @@ class Directions:
             if later
             else "no block comes later"
         )
-        if point.site in _ADDED:
+        if point.site in STREAMS:
             return self._from_images(hook, self._stream().transpose(1, 2), reason)
         if point.site in ("mlp.pre", "mlp.post"):
             writes = mlp_writes(self.clip, point.block)  # unit, width
@@ -144,8 +142,6 @@ class Directions:
 
     def _along(self, point: HookPoint, vectors: Tensor) -> Tensor:
         """What named directions write: they add units of the model, ``(…, unit, embed)``."""
-        import torch
-
         for one in self.clip.anatomy.derived:
             if f"{one.base}.{one.name}" == point.name:
                 return torch.tensor(one.vectors).to(vectors) @ vectors
@@ -153,8 +149,6 @@ class Directions:
 
     def _reference(self) -> Tensor:
         if self._pixels is None:
-            from clipprobe.data.images import as_pil
-
             images = (
                 reference_images(self.clip.image_size) if self._images is None else self._images
             )
@@ -178,17 +172,11 @@ class Directions:
             rows = [
                 grad.flatten(1, -2).sum(1) if grad.ndim > 2 else grad for grad in self._rows(hook)
             ]
-            import torch
-
             self._jacobians[hook] = torch.stack(rows, dim=1)
         return self._jacobians[hook]
 
     def _rows(self, hook: str) -> Any:
         """For each dimension of the embedding its gradient at the hook point, ``(image, …)``."""
-        import torch
-
-        from clipprobe.hooks import capture
-
         with (
             torch.enable_grad(),
             capture(self.clip, [hook, "vision.projected"], grad=True) as acts,
@@ -204,10 +192,6 @@ class Directions:
             yield grad.float()
 
     def _heads(self, point: HookPoint, reason: str) -> SiteDirections:
-        import torch
-
-        from clipprobe.hooks import capture
-
         tower = self.clip.anatomy.vision
         hook = f"vision.blocks.{point.block}.attn.head_out"
         only_class = tower.pool_token == "cls"

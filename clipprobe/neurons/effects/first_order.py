@@ -22,26 +22,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
 
+from clipprobe.arrays import Floats
 from clipprobe.attribution.readout import ScoreName
 from clipprobe.errors import ConfigError
-from clipprobe.memory import fitting_batch
-from clipprobe.neurons.effects.curvature import Curvature
+from clipprobe.hooks import HookPoint, capture
 from clipprobe.neurons.effects.direct import refuse_normalised
-from clipprobe.neurons.effects.predicting import changes_in_batch, exact_norms, refuse_passes
-from clipprobe.tracing import Score
-from clipprobe.tracing.inputs import Inputs, encode_other, names_of
+from clipprobe.neurons.effects.predicting import Predictor, refuse_passes
+from clipprobe.neurons.effects.sweep import InputsWithTargets
+from clipprobe.tracing.inputs import Inputs
 from clipprobe.tracing.scales import site_scales
-from clipprobe.tracing.units import points_of, refuse_looking
+from clipprobe.tracing.units import points_of, refuse_looking, units_by_point
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from clipprobe.hooks import HookPoint
     from clipprobe.models import Clip
 
-Floats = NDArray[np.float64]
 SITES = ("vision.blocks.*.attn.z", "vision.blocks.*.mlp.post")
 
 
@@ -136,104 +133,65 @@ def attribution_patching(
         >>> found.mean()["vision.blocks.5.mlp.post"].argmin()              # doctest: +SKIP
         101
     """
-    points, numbers_by_point = _points(clip, units if units is not None else sites)
+    names = units if units is not None else sites
+    tower, _ = points_of(clip, names)
+    by_point = units_by_point(clip, names)
+    for point, _ in by_point:
+        refuse_looking(point)
+        refuse_normalised(clip, point)
+    points = [point for point, _ in by_point]
+    numbers_by_point = {point.name: numbers for point, numbers in by_point}
     refuse_passes(steps, probes)
     if baseline not in ("zero", "mean"):
         raise ConfigError(f"The baseline {baseline!r} is not known: use 'zero' or 'mean'.")
-    tower = points[0].tower
-    rows, others = (images, texts) if tower == "vision" else (texts, images)
-    if donors is not None and len(donors) != len(rows):
-        raise ConfigError(
-            f"{len(donors)} donors were given for {len(rows)} inputs: give one for each."
-        )
-    batch_size = fitting_batch(clip, batch_size, len(rows), tower=tower)
-    inputs = Inputs(clip, tower, rows, batch_size)
-    factor = float(clip.scale) if score == "logit" else 1.0
-    scores = [Score(name=name, direction=row) for name, row in zip(
-        names_of(others), encode_other(clip, tower, others, batch_size).double().cpu().numpy(),
-        strict=True,
-    )]  # fmt: skip
-    replacing: dict[str, Tensor] = {}
+    data = InputsWithTargets(clip, tower, images, texts, score, batch_size)
+    n, m = len(data.inputs), len(data.targets)
+    if donors is not None and len(donors) != n:
+        raise ConfigError(f"{len(donors)} donors were given for {n} inputs: give one for each.")
+    means: dict[str, Tensor] = {}
     if baseline == "mean" and donors is None:
-        scales = site_scales(inputs, points)
-        replacing = {name: scale.average for name, scale in scales.items()}
-    encoder_inputs = (
-        None if donors is None else _activations(Inputs(clip, tower, donors, batch_size), points)
-    )
-    effects = {
-        point.name: np.full((len(rows), len(scores), point.n_units), np.nan) for point in points
-    }
-    n_backward = 0
-    exact = exact_norms(clip, tower, steps, probes) if norms else None
-    curvature = Curvature(points, numbers_by_point, (len(rows), len(scores)), probes, seed)
-    for batch in inputs.batches():
-
-        def new(act: Tensor, point: HookPoint, rows: Sequence[int] = batch.rows) -> Tensor:
-            return _replacement(act, point, replacing, encoder_inputs, rows)
-
-        changes, n_passes = changes_in_batch(
-            inputs, batch, points, numbers_by_point, scores, new, steps, curvature, exact
-        )
-        n_backward += n_passes
-        for name, values in changes.items():
-            effects[name][np.ix_(batch.rows, range(len(scores)), numbers_by_point[name])] = (
-                values * factor
-            )
-    for name, second in curvature.terms().items() if probes else ():
-        effects[name][..., numbers_by_point[name]] += second * factor
-    return PredictedEffects(
-        effects=effects,
-        targets=tuple(one.name for one in scores),
-        score=score,
-        baseline="donors" if donors is not None else baseline,
-        steps=steps,
-        probes=probes,
-        norms=exact is not None,
-        n_backward=n_backward,
-        provenance=clip.provenance(),
-    )
-
-
-def _points(clip: Clip, names: str | Sequence[str]) -> tuple[list[HookPoint], dict[str, list[int]]]:
-    """The hook points and which units of each, in the order given."""
-    points: dict[str, HookPoint] = {}
-    numbers: dict[str, list[int]] = {}
-    for address, point in points_of(clip, names)[1].items():
-        refuse_looking(point)
-        refuse_normalised(clip, point)
-        points[point.name] = point
-        listed = numbers.setdefault(point.name, [])
-        if address == point.name:
-            listed[:] = range(point.n_units)
-        elif (unit := int(address.rpartition(":")[2])) not in listed:
-            listed.append(unit)
-    return list(points.values()), numbers
-
-
-def _replacement(
-    act: Tensor,
-    point: HookPoint,
-    means: dict[str, Tensor],
-    donors: dict[str, Any] | None,
-    rows: Sequence[int],
-) -> Tensor:
-    import torch
-
+        scales = site_scales(data.inputs, points)
+        means = {name: scale.average for name, scale in scales.items()}
+    donor_acts = None
     if donors is not None:
-        other = torch.stack([donors[point.name][row] for row in rows]).to(act)
+        donor_acts = _activations(Inputs(clip, tower, donors, data.inputs.batch_size), points)
+
+    def new(act: Tensor, point: HookPoint, rows: Sequence[int]) -> Tensor:
+        if donor_acts is None:
+            return means[point.name].to(act).expand_as(act) if means else torch.zeros_like(act)
+        other = torch.stack([donor_acts[point.name][row] for row in rows]).to(act)
         if other.shape != act.shape:
             raise ConfigError(
                 f"A donor's activations at {point.name} have the shape {tuple(other.shape[1:])} "
                 f"and an input's {tuple(act.shape[1:])}: give donors of the same size or length."
             )
         return other
-    return means[point.name].to(act).expand_as(act) if means else torch.zeros_like(act)
+
+    predictor = Predictor(
+        data, points, numbers_by_point, new, steps=steps, probes=probes, norms=norms, seed=seed
+    )
+    effects = {point.name: np.full((n, m, point.n_units), np.nan) for point in points}
+    for rows, changes in predictor.batches():
+        for name, values in changes.items():
+            cells = np.ix_(rows, range(m), numbers_by_point[name])
+            effects[name][cells] = values * data.factor
+    for name, second in predictor.second_order().items():
+        effects[name][..., numbers_by_point[name]] += second * data.factor
+    return PredictedEffects(
+        effects=effects,
+        targets=data.targets,
+        score=score,
+        baseline="donors" if donors is not None else baseline,
+        steps=steps,
+        probes=probes,
+        norms=predictor.norms is not None,
+        n_backward=predictor.n_backward,
+        provenance=clip.provenance(),
+    )
 
 
 def _activations(inputs: Inputs, points: Sequence[HookPoint]) -> dict[str, dict[int, Tensor]]:
     """Hook point -> input -> its activations."""
-    from clipprobe.hooks import capture
-
     acts_by_point: dict[str, dict[int, Tensor]] = {point.name: {} for point in points}
     for batch in inputs.batches():
         with capture(inputs.clip, [point.name for point in points], pool="none") as acts:

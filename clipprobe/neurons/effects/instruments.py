@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clipprobe.neurons.instruments.instrument import Instrument
 from clipprobe.neurons.instruments.rows import UnitRows, Verdict, interval, number, with_interval
@@ -42,38 +42,25 @@ def effects_of(store: Store, tables: Mapping[str, Rows]) -> list[UnitRows]:
 
 def similar_of(store: Store, tables: Mapping[str, Rows]) -> list[UnitRows]:
     rows, summary = tables["similar.parquet"], store.summary
-    rows_by_measure = []
-    for measure, caption in (
-        (
-            "activation",
-            f"Pearson's r of activations over {summary['n_images']:,} images, with "
-            f"{summary['n_units']:,} units compared. The best of as many unrelated units exceeds "
-            f"|r| = {number(summary['floor'])} in 5 % of cases.",
-        ),
-        ("output", "Cosine of what the units write into the residual stream, from the weights."),
-    ):
-        mine = [row for row in rows if row["measure"] == measure]
+    captions = {
+        "activation": f"Pearson's r of activations over {summary['n_images']:,} images, with "
+        f"{summary['n_units']:,} units compared. The best of as many unrelated units exceeds "
+        f"|r| = {number(summary['floor'])} in 5 % of cases.",
+        "output": "Cosine of what the units write into the residual stream, from the weights.",
+    }
+
+    def shown(row: Mapping[str, Any]) -> Any:
+        if row["measure"] == "output":
+            return row["value"]
+        return interval(row["value"], row["low"], row["high"], row["n"], "too few images")
+
+    tables_of = []
+    for measure, caption in captions.items():
+        mine = [(row["other"], row["end"], shown(row)) for row in rows if row["measure"] == measure]
         if mine:
-            name = "r" if measure == "activation" else "cosine"
-            rows_by_measure.append(
-                UnitRows(
-                    caption=caption,
-                    columns=("unit", "is", name),
-                    rows=tuple(
-                        (
-                            row["other"],
-                            row["end"],
-                            row["value"]
-                            if measure == "output"
-                            else interval(
-                                row["value"], row["low"], row["high"], row["n"], "too few images"
-                            ),
-                        )
-                        for row in mine
-                    ),
-                )
-            )
-    return rows_by_measure
+            columns = ("unit", "is", "r" if measure == "activation" else "cosine")
+            tables_of.append(UnitRows(caption=caption, columns=columns, rows=tuple(mine)))
+    return tables_of
 
 
 def effect_verdict(store: Store, tables: Mapping[str, Rows]) -> Verdict:

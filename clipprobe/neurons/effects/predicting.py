@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from clipprobe.arrays import Floats
-from clipprobe.errors import ConfigError
+from clipprobe.errors import ConfigError, UnsupportedHookError
 from clipprobe.neurons.effects.curvature import Curvature
 from clipprobe.neurons.effects.direct import comparable
 from clipprobe.neurons.effects.norms.exact import ExactNorms
 from clipprobe.neurons.effects.settings import EffectTest
-from clipprobe.neurons.effects.sweep import Sweep
+from clipprobe.neurons.effects.sweep import InputsWithTargets
 from clipprobe.study import Workload
-from clipprobe.tracing import Score
-from clipprobe.tracing.contributions import by_unit, gradients, gradients_with_norms
-from clipprobe.tracing.inputs import Inputs
-from clipprobe.tracing.scales import SiteScale
+from clipprobe.tracing.contributions import by_unit, gradients
+from clipprobe.tracing.inputs import InputBatch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,8 +42,11 @@ def refuse_passes(steps: int, probes: int) -> None:
 
 
 def exact_norms(clip: Clip, tower: str, steps: int, probes: int) -> ExactNorms | None:
-    """What corrects the first order, where there is one: steps and probes hold what it lacks."""
-    return ExactNorms.where_there(clip, tower) if steps == 1 and not probes else None
+    """What corrects the first order; None for towers that have no such stream, where an edit
+    changes it, and for steps and probes, which hold what it lacks."""
+    with suppress(UnsupportedHookError):
+        return ExactNorms(clip, tower) if steps == 1 and not probes else None
+    return None
 
 
 def passes_of(settings: EffectTest, clip: Clip, n_images: int, sites: Sequence[str]) -> Workload:
@@ -72,114 +73,88 @@ def passes_of(settings: EffectTest, clip: Clip, n_images: int, sites: Sequence[s
     )
 
 
-def changes_in_batch(
-    inputs: Inputs,
-    batch: Any,
-    points: Sequence[HookPoint],
-    units_by_site: Mapping[str, Sequence[int]],
-    scores: Sequence[Score],
-    new: Callable[[Tensor, HookPoint], Tensor],
-    steps: int,
-    curvature: Curvature,
-    norms: ExactNorms | None,
-) -> tuple[dict[str, Floats], int]:
-    """Hook point -> ``(b, m, u)`` predicted change by the units wanted; and the backward passes.
+class Predictor:
+    """Predicted changes of scores by replacing units, batch by batch.
 
     Args:
-        new: Activations of a hook point to what replaces them.
-        curvature: Takes the second-order terms of the batch.
-        norms: Corrects the first order; None leaves it as it is.
+        data: Inputs and targets; changes are in cosines with them.
+        points, units: Hook points, and by their names which units of each.
+        new: Activations of a hook point, the point and the numbers of the inputs to what replaces
+            the activations.
+        steps, probes, seed: See ``first_order``.
+        norms: Whether norms are taken exactly where the tower and the passes allow it.
     """
-    names = [point.name for point in points]
-    modules = {} if norms is None else norms.norms
-    acts, slopes, inside = gradients_with_norms(inputs, batch, names, scores, modules)
-    n_backward = len(scores)
-    changes = {point.name: new(acts[point.name], point) - acts[point.name] for point in points}
-    n_backward += curvature.add(inputs, batch, scores, changes)
-    effects = {}
-    for point in points:
-        act, units = acts[point.name], list(units_by_site[point.name])
-        change = changes[point.name]
-        if steps == 1:
+
+    def __init__(
+        self,
+        data: InputsWithTargets,
+        points: Sequence[HookPoint],
+        units: Mapping[str, Sequence[int]],
+        new: Callable[[Tensor, HookPoint, Sequence[int]], Tensor],
+        *,
+        steps: int,
+        probes: int,
+        norms: bool,
+        seed: int,
+    ) -> None:
+        self.inputs, self.scores = data.inputs, data.scores
+        self.points, self.units, self.new, self.steps = points, units, new, steps
+        self.norms = exact_norms(data.clip, data.tower, steps, probes) if norms else None
+        shape = (len(self.inputs), len(self.scores))
+        self.curvature = Curvature(points, units, shape, probes, seed)
+        self.n_backward = 0
+
+    def batches(self) -> Iterator[tuple[list[int], dict[str, Floats]]]:
+        """Numbers of the inputs, and hook point -> ``(b, m, u)`` without second-order terms."""
+        for batch in self.inputs.batches():
+            yield batch.rows, self._effects(batch)
+
+    def second_order(self) -> dict[str, Floats]:
+        """Hook point -> ``(n, m, u)``: added after the last batch; nothing without probes."""
+        return self.curvature.terms() if self.curvature.probes else {}
+
+    def _effects(self, batch: InputBatch) -> dict[str, Floats]:
+        names = [point.name for point in self.points]
+        modules = {} if self.norms is None else self.norms.norms
+        acts, slopes, inside = gradients(self.inputs, batch, names, self.scores, modules)
+        changes = {
+            point.name: self.new(acts[point.name], point, batch.rows) - acts[point.name]
+            for point in self.points
+        }
+        probing = self.curvature.add(self.inputs, batch, self.scores, changes)
+        self.n_backward += len(self.scores) + probing
+        effects = {}
+        for point in self.points:
+            change, units = changes[point.name], list(self.units[point.name])
+            if self.steps > 1:
+                act = acts[point.name]
+                effects[point.name] = np.stack(
+                    [self._along_path(batch, point, one, act, change) for one in units], axis=2
+                )
+                continue
             writes = np.stack([by_unit(one[point.name] * change, point) for one in slopes], 1)
             effects[point.name] = writes[..., units]
-            if norms is not None:
-                effects[point.name] += norms.beyond_first_order(
-                    point, change, units, inside, slopes, scores
+            if self.norms is not None:
+                effects[point.name] += self.norms.beyond_first_order(
+                    point, change, units, inside, slopes, self.scores
                 )
-            continue
-        n_backward += steps * len(scores) * len(units)
-        effects[point.name] = np.stack(
-            [_along_path(inputs, batch, point, one, act, change, scores, steps) for one in units],
-            axis=2,
-        )
-    return effects, n_backward
+        return effects
 
+    def _along_path(
+        self, batch: InputBatch, point: HookPoint, unit: int, act: Tensor, change: Tensor
+    ) -> Floats:
+        """``(b, m)``: the change times the mean gradient along the path of one unit."""
+        from clipprobe.hooks import intervene
 
-def _along_path(
-    inputs: Inputs,
-    batch: Any,
-    point: HookPoint,
-    unit: int,
-    act: Tensor,
-    change: Tensor,
-    scores: Sequence[Score],
-    steps: int,
-) -> Floats:
-    """``(b, m)``: the change times the mean gradient along the path of one unit."""
-    from clipprobe.hooks import intervene
-
-    own, delta = (x.select(point.unit_axis, unit) for x in (act, change))
-    total = np.zeros((len(batch.rows), len(scores)))
-    for step in range(steps):
-        place = own + delta * ((step + 0.5) / steps)
-        with intervene(inputs.clip, {f"{point.name}:{unit}": lambda _, place=place: place}):
-            _, slopes = gradients(inputs, batch, [point.name], scores)
-        for column, one in enumerate(slopes):
-            slope = one[point.name].select(point.unit_axis, unit) * delta
-            total[:, column] += slope.flatten(1).double().sum(1).cpu().numpy() / steps
-    return total
-
-
-def mean_changes(
-    sweep: Sweep,
-    point: HookPoint,
-    units: NDArray[np.int64],
-    method: str,
-    scale: SiteScale,
-    steps: int,
-    probes: int,
-    seed: int,
-    norms: bool,
-) -> Floats:
-    """``(u, m)``: mean change of the score that attribution patching predicts over all inputs.
-
-    Args:
-        method: ``zero`` or ``mean``. scale: What the mean is.
-        seed: Draws the signs of probes.
-        norms: Whether norms are taken exactly, see ``norms.exact``.
-    """
-    import torch
-
-    def new(act: Tensor, _: HookPoint) -> Tensor:
-        if method == "zero":
-            return torch.zeros_like(act)
-        return scale.mean.to(act).expand_as(act)
-
-    scores = [
-        Score(name=name, direction=direction)
-        for name, direction in zip(sweep.targets, sweep.others.cpu().numpy(), strict=True)
-    ]
-    total = np.zeros((len(units), len(scores)))
-    units_by_site = {point.name: units.tolist()}
-    shape = (len(sweep.inputs), len(scores))
-    curvature = Curvature([point], units_by_site, shape, probes, seed)
-    exact = exact_norms(sweep.clip, sweep.tower, steps, probes) if norms else None
-    for batch in sweep.inputs.batches():
-        changes, _ = changes_in_batch(
-            sweep.inputs, batch, [point], units_by_site, scores, new, steps, curvature, exact
-        )
-        total += changes[point.name].sum(axis=0).T
-    if probes:
-        total += curvature.terms()[point.name].sum(axis=0).T
-    return total * sweep.factor / len(sweep.inputs)
+        own, delta = (x.select(point.unit_axis, unit) for x in (act, change))
+        total = np.zeros((len(batch.rows), len(self.scores)))
+        for step in range(self.steps):
+            place = own + delta * ((step + 0.5) / self.steps)
+            edit = {f"{point.name}:{unit}": lambda _, place=place: place}
+            with intervene(self.inputs.clip, edit):
+                _, slopes, _ = gradients(self.inputs, batch, [point.name], self.scores)
+            for column, one in enumerate(slopes):
+                slope = one[point.name].select(point.unit_axis, unit) * delta
+                total[:, column] += slope.flatten(1).double().sum(1).cpu().numpy() / self.steps
+        self.n_backward += self.steps * len(self.scores)
+        return total

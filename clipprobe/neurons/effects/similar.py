@@ -17,20 +17,20 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.data import Dataset, Failure, as_dataset, require_readable
 from clipprobe.errors import DataError
 from clipprobe.memory import fitting_batch
 from clipprobe.models.activations import Reader, image_batches
 from clipprobe.neurons.instruments.store import Store
 from clipprobe.neurons.instruments.value import UnitValue
+from clipprobe.runs import jsonio
 from clipprobe.statistics import Estimate, undefined
 
 if TYPE_CHECKING:
     from clipprobe.hooks import HookPoint
     from clipprobe.hooks.units import Site
     from clipprobe.models import Clip
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,28 +65,20 @@ class SimilarUnits(UnitValue):
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types."""
-
-        def rows(pairs: Sequence[tuple[str, Any]]) -> list[dict[str, Any]]:
-            return [
-                {"unit": unit, "r" if isinstance(value, Estimate) else "cosine": value}
-                for unit, value in pairs
-            ]
-
-        return {
+        same = ("name", "floor", "n_units", "n_images", "n_failed", "failures", "provenance")
+        data: dict[str, Any] = {
             "unit": self.address,
-            "name": self.name,
-            "similar": rows(self.similar),
-            "opposed": rows(self.opposed),
-            "floor": self.floor,
             "reason": "" if self.n_images > 3 else "fewer than 4 images",
-            "n_units": self.n_units,
-            "n_images": self.n_images,
-            "n_failed": self.n_failed,
-            "failures": [failure.to_json() for failure in self.failures],
-            "same_output": rows(self.same_output),
-            "opposite_output": rows(self.opposite_output),
-            "provenance": self.provenance,
+            **{name: getattr(self, name) for name in same},
         }
+        for names, measure in (
+            (("similar", "opposed"), "r"),
+            (("same_output", "opposite_output"), "cosine"),
+        ):
+            for name in names:
+                data[name] = [{"unit": unit, measure: value} for unit, value in getattr(self, name)]
+        plain: dict[str, Any] = jsonio.plain(data)
+        return plain
 
 
 class Correlations:
@@ -199,21 +191,19 @@ def compared(
     return own, point, find_sites(clip, list(dict.fromkeys([point.name, *patterns])), pool)
 
 
-def correlation(r: float, n: int, level: float = 0.95) -> Estimate:
+def correlation(r: float, n: int) -> Estimate:
     """Pearson's r with Fisher's interval."""
     from scipy.stats import norm
 
     if math.isnan(r):
         return undefined("one of the units is constant", n=n)
-    method = "Fisher z, 95 %" if level == 0.95 else f"Fisher z, {100 * level:g} %"
-    if n < 4:
-        return Estimate(
-            value=r, low=math.nan, high=math.nan, n=n, method=method,
-            reason="an interval of a correlation needs at least 4 images",
-        )  # fmt: skip
-    half = float(norm.ppf(0.5 + level / 2)) / math.sqrt(n - 3)
-    z = math.atanh(max(min(r, 1 - 1e-15), -1 + 1e-15))
-    return Estimate(value=r, low=math.tanh(z - half), high=math.tanh(z + half), n=n, method=method)
+    low = high = math.nan
+    reason = "an interval of a correlation needs at least 4 images"
+    if n >= 4:
+        half = float(norm.ppf(0.975)) / math.sqrt(n - 3)
+        z = math.atanh(max(min(r, 1 - 1e-15), -1 + 1e-15))
+        low, high, reason = math.tanh(z - half), math.tanh(z + half), ""
+    return Estimate(value=r, low=low, high=high, n=n, method="Fisher z, 95 %", reason=reason)
 
 
 def chance_floor(n: int, n_units: int, alpha: float = 0.05) -> float:
@@ -243,8 +233,8 @@ def _outputs(
     for site in dict.fromkeys(name.rpartition(":")[0] for name in names):
         if not site.endswith("mlp.post"):
             continue
-        weight = getattr(tower.blocks[int(site.split(".")[2])].mlp_out, "weight", None)
-        if weight is not None and weight.shape == (tower.d_model, tower.d_mlp):
+        weight = tower.columns(int(site.split(".")[2]))
+        if weight is not None:
             columns[site] = torch.nn.functional.normalize(weight.detach().double(), dim=0)
     home, _, unit = own.rpartition(":")
     if home not in columns:

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from clipprobe.data import Failure
 from clipprobe.memory import fitting_batch
 from clipprobe.neurons.effects.settings import SimilarTest
@@ -16,8 +14,9 @@ from clipprobe.neurons.effects.similar import SimilarUnits, compared, similar_un
 from clipprobe.neurons.instruments.store import InMemory
 from clipprobe.report.numbers import decimals
 from clipprobe.runs import Run, RunView
+from clipprobe.runs.tables import columns_of
 from clipprobe.settings import takes
-from clipprobe.statistics import Estimate
+from clipprobe.statistics import Estimate, undefined
 from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 
 if TYPE_CHECKING:
@@ -26,21 +25,21 @@ if TYPE_CHECKING:
 
 KIND = "similar"
 TABLE = "similar.parquet"
-COLUMNS: dict[str, type] = {
-    "site": str,
-    "unit": np.int32,
-    "measure": str,
-    "end": str,
-    "rank": np.int16,
-    "other": str,
-    "value": np.float64,
-    "low": np.float64,
-    "high": np.float64,
-    "n": np.int64,
-    "method": str,
-    "reason": str,
+COLUMNS = {
+    "site": "string",
+    "unit": "int32",
+    "measure": "string",
+    "end": "string",
+    "rank": "int16",
+    "other": "string",
+    "value": "float64",
+    "low": "float64",
+    "high": "float64",
+    "n": "int64",
+    "method": "string",
+    "reason": "string",
 }
-"""Columns of the table, in order."""
+"""Columns of the table, in order, with their types."""
 
 
 @takes(SimilarTest)
@@ -65,27 +64,17 @@ def prepare_similar(settings: SimilarTest, clip: Clip) -> Plan[SimilarUnits]:
         "device": clip.device.type,
         "unit": own,
         "sites": list(settings.sites) if settings.sites else None,
-        "pool": settings.pool,
-        "k": settings.k,
-        "batch_size": settings.batch_size,
+        **settings.values_of("pool", "k", "batch_size"),
     }
 
     def execute(run: Run) -> Outcome[SimilarUnits]:
-        similar = similar_units(
-            clip,
-            dataset,
-            own,
-            sites=settings.sites,
-            pool=settings.pool,
-            k=settings.k,
-            batch_size=settings.batch_size,
-            workers=settings.workers,
-            progress=settings.progress,
-        )
-        table = {TABLE: lambda: _table(similar)}
+        options = settings.values_of("sites", "pool", "k", "batch_size", "workers", "progress")
+        similar = similar_units(clip, dataset, own, **options)
+        table = columns_of(list(_rows(similar)), COLUMNS)
+        store = InMemory({TABLE: lambda: table}, lambda: summarise(similar))
         return Outcome(
-            value=replace(similar, store=InMemory(table, lambda: summarise(similar))),
-            files=[(TABLE, _table(similar))],
+            value=replace(similar, store=store),
+            files=[(TABLE, table)],
             summary=lambda: summarise(similar),
             page=lambda run: page_of(similar),
             used=similar.n_images,
@@ -102,25 +91,14 @@ def prepare_similar(settings: SimilarTest, clip: Clip) -> Plan[SimilarUnits]:
     )
 
 
-def _table(result: SimilarUnits) -> dict[str, Any]:
-    import pyarrow as pa
-
-    rows = list(_rows(result))
-    return {
-        name: np.array([row[name] for row in rows], kind)
-        if kind is not str
-        else pa.array([row[name] for row in rows], pa.string())
-        for name, kind in COLUMNS.items()
-    }
-
-
 def summarise(result: SimilarUnits) -> dict[str, Any]:
     """``summary.json``."""
-    best = result.similar[0] if result.similar else ("", _no_unit(result))
+    nothing = undefined("no other unit varies over the images", n=result.n_images)
+    other, best = result.similar[0] if result.similar else ("no unit", nothing)
     headline = {
         "name": "most similar",
-        "estimate": best[1],
-        "meaning": f"Pearson's r of {result.address} with {best[0] or 'no unit'}; the best of "
+        "estimate": best,
+        "meaning": f"Pearson's r of {result.address} with {other}; the best of "
         "as many unrelated units exceeds the floor in 5 % of cases",
     }
     summary = {"kind": KIND, "headline": [headline], **result.to_json()}
@@ -137,28 +115,23 @@ def read(run: RunView) -> SimilarUnits:
 
     def listed(measure: str, end: str) -> tuple[tuple[str, Any], ...]:
         return tuple(
-            (row["other"], _estimate(row) if measure == "activation" else row["value"])
+            (row["other"], Estimate.from_json(row) if measure == "activation" else row["value"])
             for row in rows
             if row["measure"] == measure and row["end"] == end
         )
 
     return SimilarUnits(
         address=data["unit"],
-        name=data["name"],
+        **{name: data[name] for name in ("name", "n_units", "n_images", "n_failed")},
         similar=listed("activation", "most alike"),
         opposed=listed("activation", "most opposed"),
         floor=math.nan if data["floor"] is None else data["floor"],
-        n_units=data["n_units"],
-        n_images=data["n_images"],
-        n_failed=data["n_failed"],
         same_output=listed("output", "most alike"),
         opposite_output=listed("output", "most opposed"),
         failures=tuple(Failure(one["id"], one["reason"]) for one in manifest["failures"]),
         provenance={
-            "model": manifest["model"],
-            "versions": manifest["versions"],
-            "data": config["data"],
-            "pool": config["pool"],
+            **{name: manifest[name] for name in ("model", "versions")},
+            **{name: config[name] for name in ("data", "pool")},
         },
         store=run,
     )
@@ -169,24 +142,20 @@ def page_of(result: SimilarUnits) -> Page:
     from clipprobe.neurons.effects.opening import similar_lead
     from clipprobe.report import Page, Section, Table
 
-    floor = decimals(result.floor)
-    by_activation = Table(
-        ["unit", "is", "r"],
-        [[other, "most alike", r] for other, r in result.similar]
-        + [[other, "most opposed", r] for other, r in result.opposed],
+    def table(measure: str, name: str, caption: str) -> Table:
+        lists = [(end, pairs) for what, end, pairs in _lists(result) if what == measure]
+        rows = [[other, end, value] for end, pairs in lists for other, value in pairs]
+        return Table(["unit", "is", name], rows, caption)
+
+    caption = (
         f"Pearson's r of activations with {result.name} over {result.n_images:,} images, of "
-        f"{result.n_units:,} units; the best of as many unrelated units exceeds |r| = {floor} in "
-        "5 % of cases.",
+        f"{result.n_units:,} units; the best of as many unrelated units exceeds |r| = "
+        f"{decimals(result.floor)} in 5 % of cases."
     )
-    sections = [Section("By what they respond to", [by_activation])]
+    sections = [Section("By what they respond to", [table("activation", "r", caption)])]
     if result.same_output:
-        by_output = Table(
-            ["unit", "is", "cosine"],
-            [[other, "most alike", value] for other, value in result.same_output]
-            + [[other, "most opposed", value] for other, value in result.opposite_output],
-            "Cosine of what the neurons write into the residual stream, from the weights.",
-        )
-        sections.append(Section("By what they write", [by_output]))
+        caption = "Cosine of what the neurons write into the residual stream, from the weights."
+        sections.append(Section("By what they write", [table("output", "cosine", caption)]))
     return Page(
         title=f"Units like {result.address}",
         subtitle=f"{result.name}, on {result.n_images:,} images",
@@ -196,15 +165,19 @@ def page_of(result: SimilarUnits) -> Page:
     )
 
 
-def _rows(result: SimilarUnits) -> Iterable[dict[str, Any]]:
-    site, _, unit = result.address.rpartition(":")
-    lists: list[tuple[str, str, Sequence[tuple[str, Any]]]] = [
+def _lists(result: SimilarUnits) -> list[tuple[str, str, Sequence[tuple[str, Any]]]]:
+    """Measure, end, and the units there."""
+    return [
         ("activation", "most alike", result.similar),
         ("activation", "most opposed", result.opposed),
         ("output", "most alike", result.same_output),
         ("output", "most opposed", result.opposite_output),
     ]
-    for measure, end, pairs in lists:
+
+
+def _rows(result: SimilarUnits) -> Iterable[dict[str, Any]]:
+    site, _, unit = result.address.rpartition(":")
+    for measure, end, pairs in _lists(result):
         for rank, (other, value) in enumerate(pairs):
             known = isinstance(value, Estimate)
             yield {
@@ -221,17 +194,6 @@ def _rows(result: SimilarUnits) -> Iterable[dict[str, Any]]:
                 "method": value.method if known else "from the weights",
                 "reason": value.reason if known else "",
             }
-
-
-def _estimate(row: dict[str, Any]) -> Estimate:
-    names = ("value", "low", "high", "n", "method", "reason")
-    return Estimate(**{name: row[name] for name in names})
-
-
-def _no_unit(result: SimilarUnits) -> Estimate:
-    from clipprobe.statistics import undefined
-
-    return undefined("no other unit varies over the images", n=result.n_images)
 
 
 SIMILAR = Study(kind=KIND, settings=SimilarTest, prepare=prepare_similar, load=read)

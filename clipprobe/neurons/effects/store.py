@@ -76,15 +76,10 @@ def prepare_effects(settings: EffectTest, clip: Clip) -> Plan[EffectComparison]:
         "model": clip.provenance()["model"],
         "data": dataset.describe(),
         "device": clip.device.type,
-        "texts": list(settings.texts),
         "sites": sites,
-        "per_site": settings.per_site,
-        "method": settings.method,
-        "steps": settings.steps,
+        **settings.values_of("texts", "per_site", "method", "steps", "seed", "batch_size"),
         **({"probes": settings.probes} if settings.probes else {}),
         **({"norms": True} if norms else {}),
-        "seed": settings.seed,
-        "batch_size": settings.batch_size,
     }
     return Plan(
         config=config,
@@ -106,24 +101,22 @@ def _execute(
     for site in sites:
         part = f"parts/{site}.safetensors"
         if not run.has(part):
-            one = site_effects(
-                clip, records, texts, site,
-                per_site=settings.per_site, method=method, steps=settings.steps,
-                probes=settings.probes, seed=seed, batch_size=settings.batch_size,
-            )  # fmt: skip
+            options = settings.values_of(
+                "per_site", "method", "steps", "probes", "seed", "batch_size"
+            )
+            one = site_effects(clip, records, texts, site, **options)
             run.write_arrays(part, _arrays(one))
         comparisons.append(_site(site, run.read_arrays(part)))
         if settings.progress is not None:
             settings.progress(1)
     compared = agreements(comparisons, seed=seed)
-    vision = comparisons[0].site.startswith("vision")
-    targets = (
-        list(texts) if vision else [f"image {i}" for i in range(comparisons[0].predicted.shape[1])]
-    )
+    n_inputs, _, n_targets = comparisons[0].measured.shape
+    targets = list(texts)
+    if not sites[0].startswith("vision"):
+        targets = [f"image {i}" for i in range(n_targets)]
     arrays = {
         f"{one.site}/{key}": array for one in comparisons for key, array in _arrays(one).items()
     }
-    n_inputs = int(comparisons[0].measured.shape[0])
     rows = functools.cache(lambda: _rows(comparisons, targets, method, seed))
 
     def summary() -> dict[str, Any]:
@@ -159,17 +152,11 @@ def load_effects(run: RunView) -> EffectComparison:
     """The comparison that a run kept, from its arrays; no image is read."""
     config = run.read_json("config.json")["config"]
     arrays = run.read_arrays(ARRAYS)
-    comparisons = [
-        _site(
-            site,
-            {
-                key: arrays[f"{site}/{key}"]
-                for key in (*_ARRAYS, "n_there")
-                if f"{site}/{key}" in arrays
-            },
-        )
-        for site in config["sites"]
-    ]
+    by_site: dict[str, dict[str, Any]] = {}
+    for name, array in arrays.items():
+        site, _, key = name.rpartition("/")
+        by_site.setdefault(site, {})[key] = array
+    comparisons = [_site(site, by_site[site]) for site in config["sites"]]
     return EffectComparison(agreements(comparisons, seed=config["seed"]), run)
 
 
@@ -201,26 +188,25 @@ def _rows(
 ) -> list[dict[str, Any]]:
     rows = []
     for one in sites:
-        for row, unit in enumerate(one.units):
-            for column, target in enumerate(targets):
-                measured = cluster_bootstrap(one.measured[:, row, column], seed=seed)
-                rows.append(
-                    {
-                        "site": one.site,
-                        "unit": int(unit),
-                        "kind": one.kind,
-                        "method": method,
-                        "target": target,
-                        "attribution": float(one.attribution[row, column]),
-                        "predicted": float(one.predicted[row, column]),
-                        "first_order": float(one.first_order[row, column]),
-                        "measured": measured.value,
-                        "measured_low": measured.low,
-                        "measured_high": measured.high,
-                        "n": measured.n,
-                        "rms": float(one.rms[row]),
-                    }
-                )
+        for (row, column), attribution in np.ndenumerate(one.attribution):
+            measured = cluster_bootstrap(one.measured[:, row, column], seed=seed)
+            rows.append(
+                {
+                    "site": one.site,
+                    "unit": int(one.units[row]),
+                    "kind": one.kind,
+                    "method": method,
+                    "target": targets[column],
+                    "attribution": float(attribution),
+                    "predicted": float(one.predicted[row, column]),
+                    "first_order": float(one.first_order[row, column]),
+                    "measured": measured.value,
+                    "measured_low": measured.low,
+                    "measured_high": measured.high,
+                    "n": measured.n,
+                    "rms": float(one.rms[row]),
+                }
+            )
     return rows
 
 
@@ -250,21 +236,16 @@ def page_of(
         "effect (scales of the clean pass held fixed; first-order: the last norm's moves) is what "
         "the unit itself writes, not what removing it does."
     )
+    how = Paragraph(
+        "Attribution patching counts what later parts make of a unit, the direct effect does not: "
+        "where the second is low and the first is not, units act through later parts."
+    )
     return Page(
         title="What units do",
         subtitle="What taking the unit out does: predicted and measured",
         sections=[
             Section("Agreement", [Table(columns, rows, caption)]),
-            Section(
-                "How to read it",
-                [
-                    Paragraph(
-                        "Attribution patching counts what later parts make of a unit, the direct "
-                        "effect does not: where the second is low and the first is not, units act "
-                        "through later parts."
-                    )
-                ],
-            ),
+            Section("How to read it", [how]),
         ],
         provenance={**provenance, "texts": list(texts), "method": method},
         lead=effects_lead(compared, method, n_inputs, len(texts)),

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.attribution.readout import ScoreName
 from clipprobe.memory import fitting_batch
+from clipprobe.tracing import Score
 from clipprobe.tracing.inputs import Inputs, encode_other, names_of
 from clipprobe.tracing.scales import SiteScale, site_scales
 from clipprobe.tracing.units import find_units
@@ -18,10 +19,36 @@ if TYPE_CHECKING:
     from clipprobe.hooks import HookPoint
     from clipprobe.models import Clip
 
-Floats = NDArray[np.float64]
+
+class InputsWithTargets:
+    """The inputs of one tower, and what their scores are with: the other tower's vectors."""
+
+    def __init__(
+        self,
+        clip: Clip,
+        tower: str,
+        images: Sequence[Any],
+        texts: Sequence[str],
+        score: ScoreName,
+        batch_size: int,
+    ) -> None:
+        texts = [texts] if isinstance(texts, str) else list(texts)
+        rows, others = (images, texts) if tower == "vision" else (texts, images)
+        batch_size = fitting_batch(clip, batch_size, len(rows), tower=tower)
+        self.clip, self.tower = clip, tower
+        self.inputs = Inputs(clip, tower, rows, batch_size)
+        self.targets = names_of(others)
+        self.others = encode_other(clip, tower, others, batch_size).double()
+        self.factor = float(clip.scale) if score == "logit" else 1.0
+
+    @property
+    def scores(self) -> list[Score]:
+        """One for each target, as cosines."""
+        rows = zip(self.targets, self.others.cpu().numpy(), strict=True)
+        return [Score(name=name, direction=row) for name, row in rows]
 
 
-class Sweep:
+class Sweep(InputsWithTargets):
     """Many changes of units over the same inputs: each input is decoded once and runs once per
     condition, a batch at a time."""
 
@@ -35,16 +62,9 @@ class Sweep:
         score: ScoreName = "logit",
         batch_size: int = 32,
     ) -> None:
-        texts = [texts] if isinstance(texts, str) else list(texts)
-        self.clip = clip
         self.units = find_units(clip, units)
-        self.tower = next(point.tower for point, _ in self.units.values())
-        rows, others = (images, texts) if self.tower == "vision" else (texts, images)
-        batch_size = fitting_batch(clip, batch_size, len(rows), tower=self.tower)
-        self.inputs = Inputs(clip, self.tower, rows, batch_size)
-        self.targets = names_of(others)
-        self.others = encode_other(clip, self.tower, others, batch_size).double()
-        self.factor = float(clip.scale) if score == "logit" else 1.0
+        tower = next(point.tower for point, _ in self.units.values())
+        super().__init__(clip, tower, images, texts, score, batch_size)
 
     def scales(
         self,

@@ -8,13 +8,13 @@ random units of the same hook point with about the same activation scale.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from clipprobe.attribution.readout import ScoreName
 from clipprobe.errors import ConfigError
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from clipprobe.hooks import HookPoint
     from clipprobe.models import Clip
 
-Floats = NDArray[np.float64]
 _POOL_OF_CONTROLS = 2  # controls are drawn from this many times as many units, nearest in scale
 
 
@@ -102,77 +101,49 @@ def total_effects(
     sweep = Sweep(clip, images, texts, units, score=score, batch_size=batch_size)
     for method in methods:
         parse_method(method)
-    controls = {}
     scales = sweep.scales(progress)
-    for address, (point, unit) in sweep.units.items():
-        controls[address] = control_units(scales[point.name], unit, n_controls, seed)
+    controls = {
+        address: control_units(scales[point.name], unit, n_controls, seed)
+        for address, (point, unit) in sweep.units.items()
+    }
     conditions: dict[tuple[str, str], tuple[HookPoint, int]] = {}
     for address, (point, unit) in sweep.units.items():
         for method in methods:
             for one in [unit, *controls[address]]:
                 conditions[(f"{point.name}:{one}", method)] = (point, one)
     if "resample" in methods:  # now that the controls are known, with their activations
-        keep = [(point, unit) for point, unit in conditions.values()]
-        scales = sweep.scales(progress, keep)
+        scales = sweep.scales(progress, list(conditions.values()))
     changes = {
         key: change_of(point, unit, key[1], scales[point.name], seed=seed)
         for key, (point, unit) in conditions.items()
     }
     deltas = sweep.deltas(changes, progress)
     effects = []
-    for address, (point, unit) in sweep.units.items():
-        others = controls[address]
-        for method in methods:
-            own = deltas[(address, method)]
-            near = [deltas[(f"{point.name}:{one}", method)].mean(axis=0) for one in others]
-            for column, target in enumerate(sweep.targets):
-                effects.append(
-                    _effect(
-                        address,
-                        method,
-                        target,
-                        score,
-                        own[:, column],
-                        [f"{point.name}:{one}" for one in others],
-                        [float(effect[column]) for effect in near],
-                        scales[point.name].rms[[unit, *others]],
-                        n_boot,
-                        seed,
-                    )
+    for (address, (point, unit)), method in itertools.product(sweep.units.items(), methods):
+        others = [f"{point.name}:{one}" for one in controls[address]]
+        near = [deltas[(one, method)].mean(axis=0) for one in others]
+        rms = scales[point.name].rms[[unit, *controls[address]]]
+        for column, target in enumerate(sweep.targets):
+            own = deltas[(address, method)][:, column]
+            effect = cluster_bootstrap(own, n_boot=n_boot, seed=seed)
+            random = [float(one[column]) for one in near]
+            effects.append(
+                UnitEffect(
+                    address=address,
+                    method=method,
+                    target=target,
+                    score=score,
+                    effect=effect,
+                    controls=tuple(others),
+                    control_effects=tuple(random),
+                    control=float(np.abs(random).mean()) if random else math.nan,
+                    p=permutation_p(effect.value, random, "two-sided") if random else math.nan,
+                    reason="" if random else "no control units",
+                    scale=float(rms[0]),
+                    control_scale=float(rms[1:].mean()) if random else math.nan,
                 )
+            )
     return effects
-
-
-def _effect(
-    address: str,
-    method: str,
-    target: str,
-    score: str,
-    deltas: Floats,
-    controls: Sequence[str],
-    control_effects: Sequence[float],
-    scales: Floats,
-    n_boot: int,
-    seed: int,
-) -> UnitEffect:
-    effect = cluster_bootstrap(deltas, n_boot=n_boot, seed=seed)
-    known = bool(control_effects)
-    size = float(np.abs(control_effects).mean()) if known else math.nan
-    p = permutation_p(effect.value, control_effects, "two-sided") if known else math.nan
-    return UnitEffect(
-        address=address,
-        method=method,
-        target=target,
-        score=score,
-        effect=effect,
-        controls=tuple(controls),
-        control_effects=tuple(control_effects),
-        control=size,
-        p=p,
-        reason="" if known else "no control units",
-        scale=float(scales[0]),
-        control_scale=float(scales[1:].mean()) if known else math.nan,
-    )
 
 
 def control_units(scale: SiteScale, unit: int, n: int, seed: int) -> list[int]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
 from clipprobe.errors import UnsupportedHookError
+from clipprobe.stimuli import concept_set, concepts, render
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from clipprobe.models import Clip
 
 N_REFERENCE = 16
@@ -19,8 +20,6 @@ N_REFERENCE = 16
 
 def reference_images(side: int) -> list[Any]:
     """Colour pictures of concepts spread over the bundled list."""
-    from clipprobe.stimuli import concept_set, concepts, render
-
     known = concepts()
     names = [known[i] for i in np.linspace(0, len(known) - 1, N_REFERENCE).astype(int)]
     samples = concept_set("picture", names=names, size_px=max(16, side))
@@ -29,14 +28,11 @@ def reference_images(side: int) -> list[Any]:
 
 def mlp_writes(clip: Clip, index: int) -> Tensor:
     """What each neuron of a block adds to the stream per unit of activation, ``(unit, width)``."""
-    import torch
-    from torch import nn
-
     tower = clip.anatomy.vision
     block = tower.blocks[index]
-    out = block.mlp_out
-    if isinstance(out, nn.Linear) and out.in_features == tower.d_mlp:
-        return out.weight.T.float()
+    weight = tower.columns(index)
+    if weight is not None:
+        return weight.T.float()
     # open_clip with a layer scale: the scale is what adds to the stream, the map lies before it.
     maps = [
         part
@@ -51,5 +47,5 @@ def mlp_writes(clip: Clip, index: int) -> Tensor:
         )
     with torch.no_grad():
         rows = maps[0].weight.T
-        scaled: Tensor = out(rows) - out(torch.zeros_like(rows))
+        scaled: Tensor = block.mlp_out(rows) - block.mlp_out(torch.zeros_like(rows))
     return scaled.float()

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clipprobe.neurons.labels.rendered import Rendered
+from clipprobe.neurons.labels.unit_label import Rendered, UnitLabel
 from clipprobe.neurons.pooled import PooledActivations, pooled_activations
 from clipprobe.statistics import undefined, wilson
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
-    from clipprobe.neurons.labels.unit_label import UnitLabel
+    from clipprobe.neurons.labels.settings import LabelTest
 
 TOP_SHARE = 0.01
 _FRESH = 7919
@@ -28,20 +28,13 @@ _FRESH = 7919
 
 
 def with_renderings(
-    clip: Clip,
-    acts: PooledActivations,
-    rows: Sequence[UnitLabel],
-    *,
-    per_modality: int,
-    seed: int,
-    batch_size: int,
-    workers: int,
+    clip: Clip, acts: PooledActivations, rows: Sequence[UnitLabel], settings: LabelTest
 ) -> tuple[UnitLabel, ...]:
     """The rows, those whose label is a bundled concept with their rates; the others as they are."""
     from clipprobe.stimuli import concept_set, concepts, render
     from clipprobe.stimuli.probe_sets import MODALITIES
 
-    labels = {row.label for row in rows}
+    labels, per_modality = {row.label for row in rows}, settings.renderings
     names = [concept for concept in concepts() if concept.name in labels]
     if not names or not per_modality:
         return tuple(rows)
@@ -51,7 +44,7 @@ def with_renderings(
         for sample in concept_set(
             modality,
             per_concept=per_modality,
-            seed=seed + _FRESH,
+            seed=settings.seed + _FRESH,
             names=names,
             size_px=max(16, clip.image_size),
         )
@@ -64,9 +57,7 @@ def with_renderings(
         clip,
         [render(sample.scene).image for sample in samples],
         sorted(sites),
-        pool=acts.pool,
-        batch_size=batch_size,
-        workers=workers,
+        **settings.values_of("pool", "batch_size", "workers"),
     )
     result = []
     for row in rows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clipprobe.arrays import missing
 from clipprobe.neurons.instruments.instrument import Instrument, Search
@@ -23,52 +23,36 @@ if TYPE_CHECKING:
 
 def label_of(store: Store, tables: Mapping[str, Rows]) -> list[UnitRows]:
     (unit,) = tables["labels.parquet"]
-    warning = ""
-    if unit["circular"]:
-        warning = (
-            f"Circular: the judge {unit['judge']} that says what images show is the labelled "
-            "model itself."
-        )
-    abstained = f" No label is given: {unit['reason']}." if unit["reason"] else ""
-    auroc = interval(
-        unit["auroc"], unit["auroc_low"], unit["auroc_high"], unit["n"], "it is undefined"
+    warning = (
+        f"Circular: the judge {unit['judge']} that says what images show is the labelled model "
+        "itself."
     )
+    abstained = f" No label is given: {unit['reason']}." if unit["reason"] else ""
+
+    def held_out(name: str) -> Any:
+        if name not in unit:
+            return "not measured"
+        ends = unit[f"{name}_low"], unit[f"{name}_high"]
+        return interval(unit[name], *ends, unit["n"], "it is undefined")
+
+    row = {
+        "label": unit["label"] or "none",
+        "best concept": unit.get("explanation") or unit["candidate"],
+        "held-out r": held_out("pearson"),
+        "AUPRC lift": unit.get("lift"),
+        "held-out AUROC": held_out("auroc"),
+        "images showing it": unit["n_positive"],
+        "q": unit["q"],
+        "next best": unit["alternatives"],
+    }
     return [
         UnitRows(
-            warning=warning,
+            warning=warning if unit["circular"] else "",
             caption="The best concept on one half of the images, and how well it holds on the "
             "other: Pearson's r, AUPRC over chance, AUROC; 95 % intervals. Judge: "
             f"{unit['judge']}.{abstained}",
-            columns=(
-                "label",
-                "best concept",
-                "held-out r",
-                "AUPRC lift",
-                "held-out AUROC",
-                "images showing it",
-                "q",
-                "next best",
-            ),
-            rows=(
-                (
-                    unit["label"] or "none",
-                    unit.get("explanation") or unit["candidate"],
-                    interval(
-                        unit["pearson"],
-                        unit["pearson_low"],
-                        unit["pearson_high"],
-                        unit["n"],
-                        "it is undefined",
-                    )
-                    if "pearson" in unit
-                    else "not measured",
-                    unit.get("lift"),
-                    auroc,
-                    unit["n_positive"],
-                    unit["q"],
-                    unit["alternatives"],
-                ),
-            ),
+            columns=tuple(row),
+            rows=(tuple(row.values()),),
         )
     ]
 

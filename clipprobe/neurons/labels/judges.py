@@ -63,7 +63,6 @@ def judged_by_clip(
     subject: Clip,
     templates: Sequence[str] = TEMPLATES,
     batch_size: int = 32,
-    progress: Any = None,
 ) -> Judgement:
     """Cosines of a CLIP; each image shows the one concept that fits it best.
 
@@ -77,14 +76,15 @@ def judged_by_clip(
     if len(names) < 2:
         raise DataError("One concept cannot tell units apart: give at least two.")
     if embeddings is None:
-        embeddings = judge.encode_images(images, batch_size=batch_size, progress=progress)
+        embeddings = judge.encode_images(images, batch_size=batch_size)
     texts = sentence_means(judge.encode_texts, [fill(sentences, name) for name in names])
     values = embeddings.astype(np.float64) @ texts.T
     present = np.zeros(values.shape, bool)
     present[np.arange(len(values)), values.argmax(axis=1)] = True
     return Judgement(
         name=judge.id,
-        circular=_same(judge, subject),
+        # Two loads of the same weights, under the same edits, are one model.
+        circular=judge is subject or judge.identity == subject.identity,
         graded=True,
         concepts=names,
         values=values,
@@ -136,8 +136,3 @@ def _tags(record: ImageRecord, column: str | None) -> set[str]:
         return set()
     parts = [text] if column is None else text.split(";")
     return {part.strip() for part in parts if part.strip()}
-
-
-def _same(judge: Clip, subject: Clip) -> bool:
-    """Two loads of the same weights, under the same edits, are one model."""
-    return judge is subject or judge.identity == subject.identity

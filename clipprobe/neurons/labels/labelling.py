@@ -7,7 +7,6 @@ whose label does not hold there get none.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +20,6 @@ from clipprobe.neurons.labels.scorers import check_scorer, scores
 from clipprobe.neurons.labels.unit_label import UnitLabel
 from clipprobe.neurons.labels.validation import check_levels, halves, validate
 from clipprobe.neurons.pooled import PooledActivations
-from clipprobe.zeroshot.prompts import TEMPLATES
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -52,16 +50,9 @@ def check_settings(settings: LabelTest, judge: Clip | str | None) -> None:
         raise ConfigError(_NO_ORDER)
 
 
-def judge_images(
-    clip: Clip,
-    acts: PooledActivations,
-    judge: Clip | str | None,
-    concepts: Sequence[str] | None,
-    *,
-    templates: Sequence[str] = TEMPLATES,
-    batch_size: int = 32,
-) -> Judgement:
+def judge_images(clip: Clip, acts: PooledActivations, settings: LabelTest) -> Judgement:
     """What the judge says of the images of these activations; see ``label_units``."""
+    judge, concepts = settings.judge, settings.concepts
     if isinstance(judge, str):
         column = None if judge == "labels" else judge.removeprefix("column:")
         return judged_by_tags(acts.records, column, concepts)
@@ -76,8 +67,7 @@ def judge_images(
         images=acts.records,
         embeddings=acts.embeddings if own else None,
         subject=clip,
-        templates=templates,
-        batch_size=batch_size,
+        **settings.values_of("templates", "batch_size"),
     )
 
 
@@ -183,22 +173,16 @@ def _explained(
     A single label stands for itself, with weight 1: were it fitted, one that the unit goes against
     would count as well as one that it goes with.
     """
-    if n_terms == 1:
-        return [Explanation(columns=(int(label),), weights=(1.0,), offset=0.0) for label in labels]
-    explanations = []
-    for one, label in zip(explain_all(values, judgements, n_terms), labels, strict=True):
-        if not one.columns:
-            explanations.append(Explanation(columns=(int(label),), weights=(1.0,), offset=0.0))
-            continue
-        order = np.argsort(-np.array(one.weights), kind="stable")
-        explanations.append(
-            Explanation(
+    explained = [Explanation(columns=(int(one),), weights=(1.0,), offset=0.0) for one in labels]
+    for unit, one in enumerate(explain_all(values, judgements, n_terms) if n_terms > 1 else ()):
+        if one.columns:
+            order = np.argsort(-np.array(one.weights), kind="stable")
+            explained[unit] = Explanation(
                 columns=tuple(one.columns[i] for i in order),
                 weights=tuple(one.weights[i] for i in order),
                 offset=one.offset,
             )
-        )
-    return explanations
+    return explained
 
 
 def fitting_top_k(scorer: str, top_k: int | None, n: int) -> int | None:

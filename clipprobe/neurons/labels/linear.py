@@ -13,9 +13,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from clipprobe.arrays import Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

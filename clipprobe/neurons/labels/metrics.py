@@ -13,9 +13,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.statistics import Estimate, undefined
-
-Floats = NDArray[np.float64]
 
 
 def pearson_estimate(values: Floats, explained: Floats, *, level: float = 0.95) -> Estimate:

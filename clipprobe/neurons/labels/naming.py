@@ -5,9 +5,9 @@ Where a run gives no label, that is said and not replaced by its best guess.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clipprobe.neurons.instruments.rows import interval
 from clipprobe.runs.jsonio import AsJson
@@ -50,18 +50,16 @@ def unit_names(runs: Iterable[RunView]) -> dict[str, UnitName]:
         for row in run.read_table("labels.parquet").select(_COLUMNS).to_pylist():
             address = f"{row['site']}:{row['unit']}"
             if address not in names or (names[address].label is None and row["label"]):
-                names[address] = _name(row, summary, run.path.name)
+                auroc = interval(
+                    row["auroc"], row["auroc_low"], row["auroc_high"], row["n"], "it is undefined"
+                )
+                names[address] = UnitName(
+                    label=row["label"],
+                    candidate=row["candidate"] or "",
+                    auroc=auroc,
+                    reason=row["reason"] or ("" if row["label"] else "no concept holds"),
+                    judge=str(summary.get("judge", "")),
+                    circular=bool(summary.get("circular")),
+                    run=run.path.name,
+                )
     return names
-
-
-def _name(row: Mapping[str, Any], summary: Mapping[str, Any], run: str) -> UnitName:
-    missing = "it is undefined"
-    return UnitName(
-        label=row["label"],
-        candidate=row["candidate"] or "",
-        auroc=interval(row["auroc"], row["auroc_low"], row["auroc_high"], row["n"], missing),
-        reason=row["reason"] or ("" if row["label"] else "no concept holds"),
-        judge=str(summary.get("judge", "")),
-        circular=bool(summary.get("circular")),
-        run=run,
-    )

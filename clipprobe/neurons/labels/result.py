@@ -12,13 +12,17 @@ import numpy as np
 
 from clipprobe.errors import UnknownHookPointError
 from clipprobe.neurons.instruments.value import UnitValue
-from clipprobe.neurons.labels.unit_label import UnitLabel
+from clipprobe.neurons.labels.unit_label import RATES, UnitLabel
 from clipprobe.neurons.labels.validation import Validation
 from clipprobe.statistics import Estimate, census, cluster_bootstrap, undefined
 
 if TYPE_CHECKING:
     from clipprobe.data import Failure
     from clipprobe.neurons.instruments.store import Store
+
+
+SUMMARISED = tuple("scorer pool judge circular note truth n_concepts n_choose n_held_out".split())
+"""Fields that the summary keeps as they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +106,7 @@ class Labels(UnitValue):
         modality, and to other labels; bootstrap over units."""
         known = [row.rendered for row in self.rows if row.rendered is not None]
         rates_by_name = {}
-        for name in ("picture", "drawing", "word", "others"):
+        for name in RATES:
             values = [getattr(one, name).value for one in known]
             values = [value for value in values if not math.isnan(value)]
             rates_by_name[name] = (
@@ -129,12 +133,7 @@ class Labels(UnitValue):
                     + (" (circular: the judge is the model itself)" if self.circular else ""),
                 }
             ],
-            "note": self.note,
-            "circular": self.circular,
-            "judge": self.judge,
-            "truth": self.truth,
-            "scorer": self.scorer,
-            "pool": self.pool,
+            **{name: getattr(self, name) for name in SUMMARISED},
             "n_units": len(self.rows),
             "n_labelled": sum(counts.values()),
             "n_labels": len(counts),
@@ -142,9 +141,6 @@ class Labels(UnitValue):
             "twin": {"n_labelled": self.twin_labelled, "n_units": self.twin_units},
             "rates": self.rates(),
             "family": self.family,
-            "n_concepts": self.n_concepts,
-            "n_choose": self.n_choose,
-            "n_held_out": self.n_held_out,
         }
 
     def to_json(self) -> dict[str, Any]:

@@ -21,16 +21,16 @@ units that are scored together, so a score depends on which units these are.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp, softmax
 
+from clipprobe.arrays import Floats
 from clipprobe.errors import ConfigError, DataError, UnknownMethodError, nearest
 from clipprobe.neurons.labels.metrics import auroc_table
 
-Floats = NDArray[np.float64]
 _CELLS = 8_000_000  # numbers held at a time
 _SMALLEST = 1e-12  # of a probability in a product: one impossible image must not decide alone
 
@@ -40,22 +40,24 @@ def _strongest(activations: Floats, k: int) -> NDArray[np.intp]:
     return np.argsort(-activations, axis=0, kind="stable")[:k]
 
 
-def _log_evidence(
-    activations: Floats, log_terms: Callable[[Floats], Floats], shares: Floats, k: int
+def _wpmi(
+    activations: Floats,
+    shares: Floats,
+    log_terms: Callable[[Floats], Floats],
+    *,
+    top_k: int,
+    prior_weight: float,
 ) -> Floats:
-    """``(u, c)``: sums of terms over each unit's k strongest images."""
-    rows = _strongest(activations, k)
-    step = max(1, _CELLS // max(1, k * shares.shape[1]))
+    """``(u, c)``: sums of terms over each unit's strongest images, against their mean of units."""
+    rows = _strongest(activations, top_k)
+    step = max(1, _CELLS // max(1, len(rows) * shares.shape[1]))
     parts = [
         log_terms(shares[rows[:, start : start + step]]).sum(axis=0)  # k u c -> u c
         for start in range(0, rows.shape[1], step)
     ]
-    return np.concatenate(parts)
-
-
-def _against_prior(evidence: Floats, weight: float) -> Floats:
+    evidence = np.concatenate(parts)
     prior = logsumexp(evidence, axis=0) - np.log(len(evidence))
-    return cast(Floats, evidence - weight * prior)
+    return cast(Floats, evidence - prior_weight * prior)
 
 
 def soft_wpmi(
@@ -63,13 +65,10 @@ def soft_wpmi(
 ) -> Floats:
     """Activations ``(n, u)``, judged ``(n, c)`` -> ``(u, c)``; see the module."""
     shares = softmax(temperature * judgements, axis=1)
-    k = min(top_k, len(activations))
-    inside = np.linspace(0.998, 0.97, k)[:, None, None]
-
-    def terms(p: Floats) -> Floats:
-        return cast(Floats, np.log1p(inside * (p - 1)))
-
-    return _against_prior(_log_evidence(activations, terms, shares, k), 1.0)
+    inside = np.linspace(0.998, 0.97, min(top_k, len(activations)))[:, None, None]
+    return _wpmi(
+        activations, shares, lambda p: np.log1p(inside * (p - 1)), top_k=top_k, prior_weight=1.0
+    )
 
 
 def wpmi(
@@ -77,12 +76,9 @@ def wpmi(
 ) -> Floats:
     """Activations ``(n, u)``, judged ``(n, c)`` -> ``(u, c)``; prior weight 0.6, as the paper."""
     shares = softmax(temperature * judgements, axis=1)
-    k = min(top_k, len(activations))
-
-    def terms(p: Floats) -> Floats:
-        return cast(Floats, np.log(p + _SMALLEST))
-
-    return _against_prior(_log_evidence(activations, terms, shares, k), 0.6)
+    return _wpmi(
+        activations, shares, lambda p: np.log(p + _SMALLEST), top_k=top_k, prior_weight=0.6
+    )
 
 
 def rank_reorder(
@@ -107,16 +103,12 @@ def rank_reorder(
     return result
 
 
-def cosine(
-    activations: Floats, judgements: Floats, *, top_k: int | None = None, temperature: float = 1.0
-) -> Floats:
+def cosine(activations: Floats, judgements: Floats, **unused: Any) -> Floats:
     """Activations ``(n, u)``, judged ``(n, c)`` -> ``(u, c)``; all images count, no scale."""
     return _unit_columns(activations).T @ _unit_columns(judgements)
 
 
-def cosine_cubed(
-    activations: Floats, judgements: Floats, *, top_k: int | None = None, temperature: float = 1.0
-) -> Floats:
+def cosine_cubed(activations: Floats, judgements: Floats, **unused: Any) -> Floats:
     """The cosine of the centred and cubed columns."""
     return cosine(
         (activations - activations.mean(axis=0)) ** 3, (judgements - judgements.mean(axis=0)) ** 3
@@ -128,16 +120,12 @@ def _unit_columns(x: Floats) -> Floats:
     return x / np.where(length > 0, length, 1)
 
 
-def linear(
-    activations: Floats, judgements: Floats, *, top_k: int | None = None, temperature: float = 1.0
-) -> Floats:
+def linear(activations: Floats, judgements: Floats, **unused: Any) -> Floats:
     """Pearson's r of q with P: a linear explanation by one concept."""
     return cosine(activations - activations.mean(axis=0), judgements - judgements.mean(axis=0))
 
 
-def invert(
-    activations: Floats, judgements: Floats, *, top_k: int | None = None, temperature: float = 1.0
-) -> Floats:
+def invert(activations: Floats, judgements: Floats, **unused: Any) -> Floats:
     """AUROC of q for the images that show a concept: by tags, else those that it fits best."""
     truth = judgements
     if not np.isin(judgements, (0, 1)).all():

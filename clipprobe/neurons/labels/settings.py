@@ -12,17 +12,16 @@ from pydantic.dataclasses import dataclass
 
 from clipprobe.neurons.settings import Counted
 from clipprobe.settings import HOW, Flag, Texts
-from clipprobe.settings.shared import Images, Inference, Output, Pool, Random, Sites
+from clipprobe.settings.shared import Images, ImagesLike, Inference, Output, Pool, Random, Sites
 from clipprobe.settings.values import lines_if_path
 from clipprobe.zeroshot.prompts import TEMPLATES
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
-    from clipprobe.settings.shared import ImagesLike
 
     Judge = Clip | str
 else:
-    ImagesLike = Judge = Any
+    Judge = Any
 
 
 @dataclass(frozen=True)

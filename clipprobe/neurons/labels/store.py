@@ -9,18 +9,15 @@ from clipprobe.data import Failure
 from clipprobe.errors import ConfigError, DataError, RunFolderError
 from clipprobe.neurons.instruments.store import InMemory
 from clipprobe.neurons.labels.construct import with_renderings
-from clipprobe.neurons.labels.judges import Judgement, judged_by_tags
-from clipprobe.neurons.labels.labelling import (
-    check_settings,
-    judge_images,
-    label_activations,
-)
+from clipprobe.neurons.labels.judges import judged_by_tags
+from clipprobe.neurons.labels.labelling import check_settings, judge_images, label_activations
 from clipprobe.neurons.labels.page import page_of
-from clipprobe.neurons.labels.result import Labels
+from clipprobe.neurons.labels.result import SUMMARISED, Labels
 from clipprobe.neurons.labels.settings import LabelTest
 from clipprobe.neurons.labels.unit_label import UnitLabel
 from clipprobe.neurons.labels.validation import halves
-from clipprobe.neurons.pooled import PooledActivations, check_fits, pooled_activations
+from clipprobe.neurons.pooled import check_fits, pooled_activations
+from clipprobe.runs.tables import columns_of
 from clipprobe.settings import takes
 from clipprobe.stimuli import concepts
 from clipprobe.stimuli.probe_sets import MODALITIES
@@ -35,6 +32,7 @@ if TYPE_CHECKING:
 KIND = "labels"
 TABLE = "labels.parquet"
 UNITS = "labels.json"
+_SCORING = ("scorer", "top_k", "temperature", "terms", "alpha", "threshold", "seed")
 _TEXTS = ("label", "candidate", "explanation", "site", "alternatives", "reason", "judge")
 
 
@@ -75,19 +73,8 @@ def prepare_labels(settings: LabelTest, clip: Clip) -> Plan[Labels]:
         "device": clip.device.type,
         "judge": judge if isinstance(judge, str | None) else judge.provenance()["model"],
         "sites": list(settings.sites) if settings.sites else None,
-        "concepts": None if settings.concepts is None else list(settings.concepts),
-        "pool": settings.pool,
-        "scorer": settings.scorer,
-        "terms": settings.terms,
-        "top_k": settings.top_k,
-        "temperature": settings.temperature,
-        "templates": list(settings.templates),
-        "alpha": settings.alpha,
-        "threshold": settings.threshold,
-        "renderings": settings.renderings,
-        "twins": settings.twins,
-        "seed": settings.seed,
-        "batch_size": settings.batch_size,
+        **settings.values_of("concepts", "pool", "templates", "renderings", "twins", "batch_size"),
+        **settings.values_of(*_SCORING),
     }
     return Plan(
         config=config,
@@ -119,37 +106,20 @@ def _passes(settings: LabelTest, clip: Clip, dataset: Dataset) -> Workload:
 
 
 def _execute(settings: LabelTest, clip: Clip, dataset: Dataset) -> Outcome[Labels]:
-    acts = pooled_activations(
-        clip,
-        dataset,
-        settings.sites,
-        pool=settings.pool,
-        batch_size=settings.batch_size,
-        workers=settings.workers,
-        progress=settings.progress,
-    )
+    from clipprobe.models import random_twin
+
+    reading = settings.values_of("pool", "batch_size", "workers")
+    provenance = clip.provenance()
+    acts = pooled_activations(clip, dataset, settings.sites, progress=settings.progress, **reading)
     try:
-        judgement = judge_images(
-            clip,
-            acts,
-            settings.judge,
-            settings.concepts,
-            templates=settings.templates,
-            batch_size=settings.batch_size,
-        )
-        labels = _labelled(acts, judgement, settings, clip)
-        rows = with_renderings(
-            clip,
-            acts,
-            labels.rows,
-            per_modality=settings.renderings,
-            seed=settings.seed,
-            batch_size=settings.batch_size,
-            workers=settings.workers,
-        )
-        labels = replace(labels, rows=rows)
+        judgement = judge_images(clip, acts, settings)
+        scoring = settings.values_of(*_SCORING)
+        labels = label_activations(acts, judgement, provenance=provenance, **scoring)
+        labels = replace(labels, rows=with_renderings(clip, acts, labels.rows, settings))
         for number in range(settings.twins):
-            other = _on_twin(settings, clip, dataset, judgement, settings.seed + number)
+            twin = random_twin(clip, seed=settings.seed + number)
+            acts = pooled_activations(twin, dataset, settings.sites, **reading)
+            other = label_activations(acts, judgement, **scoring)
             labels = replace(
                 labels,
                 twin_labelled=labels.twin_labelled + len(other.labelled()),
@@ -157,7 +127,7 @@ def _execute(settings: LabelTest, clip: Clip, dataset: Dataset) -> Outcome[Label
             )
     except ConfigError as error:  # of the images that could be read, so no other try helps
         raise DataError(str(error)) from None
-    content = {"settings": dict(labels.settings), "units": [one.to_json() for one in labels.rows]}
+    content = {"settings": labels.settings, "units": labels.rows}
     return Outcome(
         value=replace(labels, store=InMemory({TABLE: lambda: _table(labels)}, labels.summary)),
         files=[(TABLE, _table(labels)), (UNITS, content)],
@@ -169,49 +139,8 @@ def _execute(settings: LabelTest, clip: Clip, dataset: Dataset) -> Outcome[Label
     )
 
 
-def _labelled(
-    acts: PooledActivations, judgement: Judgement, settings: LabelTest, clip: Clip
-) -> Labels:
-    return label_activations(
-        acts,
-        judgement,
-        scorer=settings.scorer,
-        top_k=settings.top_k,
-        temperature=settings.temperature,
-        terms=settings.terms,
-        alpha=settings.alpha,
-        threshold=settings.threshold,
-        seed=settings.seed,
-        provenance=clip.provenance(),
-    )
-
-
-def _on_twin(
-    settings: LabelTest, clip: Clip, dataset: Dataset, judgement: Judgement, seed: int
-) -> Labels:
-    """The units of a random twin, by the same judge of the same images."""
-    from clipprobe.models import random_twin
-
-    twin = random_twin(clip, seed=seed)
-    acts = pooled_activations(
-        twin,
-        dataset,
-        settings.sites,
-        pool=settings.pool,
-        batch_size=settings.batch_size,
-        workers=settings.workers,
-    )
-    return _labelled(acts, judgement, settings, twin)
-
-
 def _table(labels: Labels) -> dict[str, Any]:
-    import pyarrow as pa
-
-    rows = labels.table()
-    columns: dict[str, Any] = {name: [row[name] for row in rows] for name in rows[0]}
-    for name in _TEXTS:
-        columns[name] = pa.array(columns[name], pa.string())
-    return columns
+    return columns_of(labels.table(), dict.fromkeys(_TEXTS, "string"))
 
 
 def load_labels(run: RunView) -> Labels:
@@ -222,8 +151,6 @@ def load_labels(run: RunView) -> Labels:
             "its labels.parquet, or make it again."
         )
     content, summary, manifest = run.read_json(UNITS), run.summary, run.manifest
-    same = ("scorer", "pool", "judge", "circular", "note", "truth")
-    counts = ("n_concepts", "n_choose", "n_held_out")
     return Labels(
         rows=tuple(UnitLabel.from_json(one) for one in content["units"]),
         settings=content["settings"],
@@ -233,7 +160,7 @@ def load_labels(run: RunView) -> Labels:
         failures=tuple(Failure(one["id"], one["reason"]) for one in manifest["failures"]),
         provenance={"model": manifest["model"], "versions": manifest["versions"]},
         store=run,
-        **{name: summary[name] for name in (*same, *counts)},
+        **{name: summary[name] for name in SUMMARISED},
     )
 
 

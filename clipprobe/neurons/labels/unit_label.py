@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from clipprobe.neurons.labels.rendered import Rendered
 from clipprobe.neurons.labels.validation import Validation
-from clipprobe.runs.jsonio import AsJson
+from clipprobe.runs.jsonio import AsJson, JsonRecord
 from clipprobe.statistics import Estimate
+
+RATES = ("picture", "drawing", "word", "others")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnitLabel(AsJson):
+class Rendered(AsJson):
+    """What ``construct`` measures: rates of one unit on fresh renderings of its label.
+
+    ``picture``, ``drawing``, ``word``: share above ``level``, with Wilson's interval.
+    ``others``: the same on renderings of the other labels of the run, all modalities together.
+    ``level``: the activation that 1 % of the probe images exceed.
+    """
+
+    picture: Estimate
+    drawing: Estimate
+    word: Estimate
+    others: Estimate
+    level: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitLabel(JsonRecord):
     """One unit's label, or why it has none.
 
     ``address``: the unit. ``name``: address and pooling, as every page shows it.
@@ -70,36 +86,13 @@ class UnitLabel(AsJson):
             "auroc_low": checked.auroc.low,
             "auroc_high": checked.auroc.high,
             "auroc_low_corrected": checked.low_corrected,
-            **self._rates(),
+            **{
+                f"{name}_rate": getattr(self.rendered, name).value if self.rendered else math.nan
+                for name in RATES
+            },
             "n": checked.auroc.n,
             "n_positive": checked.n_positive,
             "p": checked.p,
             "q": checked.q,
             "reason": self.reason,
         }
-
-    def _rates(self) -> dict[str, float]:
-        names = ("picture", "drawing", "word", "others")
-        if self.rendered is None:
-            return {f"{name}_rate": math.nan for name in names}
-        return {f"{name}_rate": getattr(self.rendered, name).value for name in names}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> UnitLabel:
-        """The inverse of :meth:`to_json`."""
-        checked = {**data["validation"], "auroc": Estimate.from_json(data["validation"]["auroc"])}
-        if "pearson" in checked:  # versions before had AUROC alone
-            checked["pearson"] = Estimate.from_json(checked["pearson"])
-        for name in ("low_corrected", "p", "q", "pearson_low_corrected", "auprc", "lift"):
-            if name in checked:
-                checked[name] = math.nan if checked[name] is None else checked[name]
-        score = math.nan if data["score"] is None else data["score"]
-        pairs = tuple((name, weight) for name, weight in data.get("explanation", ()))
-        known = {
-            **data,
-            "score": score,
-            "alternatives": tuple(data["alternatives"]),
-            "explanation": pairs,
-            "rendered": Rendered.from_json(data["rendered"]) if data.get("rendered") else None,
-        }
-        return cls(**{**known, "validation": Validation(**checked)})

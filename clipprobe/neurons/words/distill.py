@@ -12,13 +12,13 @@ model and unit, and ``top_words.json``, one list of words for each pair.
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import NonNegativeInt, TypeAdapter, ValidationError
 
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.hooks.units import Site
@@ -29,6 +29,8 @@ from clipprobe.runs.jsonio import AsJson
 ARTICLE_MODEL = "contrastive_4x"
 DEPTHS = (5, 20)
 _N_CHANNELS = 2560
+_UNITS, _WORDS = list[tuple[str, NonNegativeInt]], list[list[str]]
+_UNCHANGED = "give the article's folder static/diagram-data/regional unchanged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,34 +98,21 @@ def read_published(folder: str | Path, model: str = ARTICLE_MODEL) -> tuple[Publ
     Raises:
         DataError: a file is absent, too large, or not of the article's form; no list of that model.
     """
-    units = _read(Path(folder) / "units.json")
-    words = _read(Path(folder) / "top_words.json")
+    units = _read(Path(folder) / "units.json", _UNITS, "a pair of model and unit")
+    words = _read(Path(folder) / "top_words.json", _WORDS, "a list of words")
     if len(units) != len(words):
         raise DataError(
-            f"{folder} names {len(units)} units and holds {len(words)} word lists: give the "
-            "article's folder static/diagram-data/regional unchanged."
+            f"{folder} names {len(units)} units and holds {len(words)} word lists: {_UNCHANGED}."
         )
-    published = []
-    for pair, listed in zip(units, words, strict=True):
-        whole = isinstance(pair, list) and len(pair) == 2 and isinstance(listed, list)
-        if not (
-            whole
-            and isinstance(pair[0], str)
-            and isinstance(pair[1], int)
-            and pair[1] >= 0
-            and all(isinstance(word, str) for word in listed)
-        ):
-            raise DataError(
-                f"{folder} holds {str(pair)[:60]!r} where a pair of model and unit with a list of "
-                "words was expected: give the article's folder static/diagram-data/regional "
-                "unchanged."
-            )
-        if pair[0] == model:
-            published.append(PublishedWords(model=model, unit=pair[1], words=tuple(listed)))
+    published = tuple(
+        PublishedWords(model=name, unit=unit, words=tuple(listed))
+        for (name, unit), listed in zip(units, words, strict=True)
+        if name == model
+    )
     if not published:
-        known = ", ".join(sorted({str(pair[0]) for pair in units}))
+        known = ", ".join(sorted({name for name, _ in units}))
         raise DataError(f"{folder} has no list of {model!r}: it has {known}.")
-    return tuple(published)
+    return published
 
 
 def compare_distill(
@@ -140,6 +129,8 @@ def compare_distill(
         DataError: the folder is not the article's.
         ConfigError: the probe holds no such hook point, or that has too few units.
     """
+    from scipy.stats import hypergeom
+
     published = read_published(folder, model)
     point = _site(probe, site)
     if max(one.unit for one in published) >= point.n_units:
@@ -150,6 +141,7 @@ def compare_distill(
         )
     values = probe.values[point.name]
     place = {word.casefold(): row for row, word in enumerate(probe.words)}
+    n = len(probe.words)
     rows: list[Overlap] = []
     for one in published:
         order = np.argsort(-values.value[:, one.unit], kind="stable")
@@ -158,44 +150,34 @@ def compare_distill(
                 place[word.casefold()] for word in one.words[:depth] if word.casefold() in place
             }
             shared = [int(row) for row in order[:depth] if row in theirs]
-            rows.append(_overlap(f"{point.name}:{one.unit}", depth, shared, theirs, probe))
+            population = (n, len(theirs), min(depth, n))
+            rows.append(
+                Overlap(
+                    unit=f"{point.name}:{one.unit}",
+                    depth=depth,
+                    overlap=len(shared),
+                    n_probed=len(theirs),
+                    expected=min(depth, n) * len(theirs) / n,
+                    p=float(hypergeom.sf(len(shared) - 1, *population)) if theirs else math.nan,
+                    shared=tuple(probe.words[row] for row in shared),
+                )
+            )
     ours = {depth: [row for row in rows if row.depth == depth] for depth in DEPTHS}
     name = str(probe.config["model"]["id"])
-    right = "RN50x4" in name and name.endswith("/openai") and point.n_units == _N_CHANNELS
-    reasons = []
-    if not (right and model == ARTICLE_MODEL):
-        reasons.append(
-            f"{name} is not known to be the model of the article's {model} lists: no overlap "
-            "beyond chance is expected"
-        )
+    is_rn50x4 = "RN50x4" in name and name.endswith("/openai") and point.n_units == _N_CHANNELS
+    right = is_rn50x4 and model == ARTICLE_MODEL
     return DistillComparison(
         site=point.name,
         model=model,
-        n_words=len(probe.words),
-        is_article_model=right and model == ARTICLE_MODEL,
+        n_words=n,
+        is_article_model=right,
         rows=tuple(rows),
         median={d: float(np.median([row.overlap for row in part])) for d, part in ours.items()},
         expected={d: float(np.mean([row.expected for row in part])) for d, part in ours.items()},
-        reason="; ".join(reasons),
-    )
-
-
-def _overlap(
-    unit: str, depth: int, shared: list[int], theirs: set[int], probe: WordProbe
-) -> Overlap:
-    from scipy.stats import hypergeom
-
-    n, n_probed = len(probe.words), len(theirs)
-    depth_used = min(depth, n)
-    p = float(hypergeom.sf(len(shared) - 1, n, n_probed, depth_used)) if n_probed else math.nan
-    return Overlap(
-        unit=unit,
-        depth=depth,
-        overlap=len(shared),
-        n_probed=n_probed,
-        expected=depth_used * n_probed / n,
-        p=p,
-        shared=tuple(probe.words[row] for row in shared),
+        reason=""
+        if right
+        else f"{name} is not known to be the model of the article's {model} lists: no overlap "
+        "beyond chance is expected",
     )
 
 
@@ -211,17 +193,13 @@ def _site(probe: WordProbe, name: str | None) -> Site:
     return sums[-1]
 
 
-def _read(path: Path) -> list[Any]:
-    text = read_text(
-        path,
-        "file",
-        "give the article's folder static/diagram-data/regional, with units.json and "
-        "top_words.json",
-    )
+def _read(path: Path, form: Any, what: str) -> Any:
+    text = read_text(path, "file", f"{_UNCHANGED}, with units.json and top_words.json")
     try:
-        content = json.loads(text)
-    except ValueError:
-        raise DataError(f"{path} is not JSON: give the article's file unchanged.") from None
-    if not isinstance(content, list):
-        raise DataError(f"{path} holds no list: give the article's file unchanged.")
-    return content
+        return TypeAdapter(form).validate_json(text, strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        problem = f"holds {str(first['input'])[:60]!r} where {what} was expected"
+        if first["type"] == "json_invalid":
+            problem = "is not JSON"
+        raise DataError(f"{path} {problem}: {_UNCHANGED}.") from None

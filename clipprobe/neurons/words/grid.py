@@ -93,9 +93,9 @@ class DrawnWord:
         reason: Why there are none; else empty.
     """
 
-    images: tuple[Image.Image, ...]
-    n_shrunk: int
-    reason: str
+    images: tuple[Image.Image, ...] = ()
+    n_shrunk: int = 0
+    reason: str = ""
 
 
 def draw_word(text: str, grid: WordGrid, side: int) -> DrawnWord:
@@ -114,8 +114,6 @@ def draw_word(text: str, grid: WordGrid, side: int) -> DrawnWord:
     smallest = min(grid.sizes) * side
     if smallest < MIN_SIZE_PX:
         return DrawnWord(
-            images=(),
-            n_shrunk=0,
             reason=f"letters of {smallest:.1f} px on an image of {side} px cannot be read: give "
             f"sizes of at least {MIN_SIZE_PX / side:.2f}",
         )
@@ -137,8 +135,8 @@ def draw_word(text: str, grid: WordGrid, side: int) -> DrawnWord:
                         n_shrunk += rendering.size_px < size * side - 0.25
                     images.append(image)
     except ClipprobeError as error:
-        return DrawnWord(images=(), n_shrunk=0, reason=str(error))
-    return DrawnWord(images=tuple(images), n_shrunk=n_shrunk, reason="")
+        return DrawnWord(reason=str(error))
+    return DrawnWord(images=tuple(images), n_shrunk=n_shrunk)
 
 
 def scrambled(words: Sequence[str], n: int, seed: int) -> list[str]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -124,7 +125,9 @@ def word_list(
             )
         if entry.strip():
             entries.append(unicodedata.normalize("NFC", entry.strip()))
-    _refuse_twice(entries, name)
+    word, times = Counter(entries).most_common(1)[0] if entries else ("", 0)
+    if times > 1:
+        raise DataError(f"The word {word!r} occurs twice in {name}: keep one of them.")
     allowed = entries if keep_offensive else [entry for entry in entries if not is_blocked(entry)]
     if not allowed:
         raise DataError(
@@ -137,11 +140,3 @@ def word_list(
         n_blocked=len(entries) - len(allowed),
         filtered=not keep_offensive,
     )
-
-
-def _refuse_twice(words: Sequence[str], name: str) -> None:
-    known: set[str] = set()
-    for word in words:
-        if word in known:
-            raise DataError(f"The word {word!r} occurs twice in {name}: keep one of them.")
-        known.add(word)

@@ -16,7 +16,7 @@ met; a word that wins may win by its letters; see ``docs/neurons/words.md``.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -102,22 +102,19 @@ def prepare_words(settings: WordTest, clip: Clip) -> Plan[WordProbe]:
         "pool": settings.pool,
         "grid": grid.to_json(),
         "image_size": clip.image_size,
-        "n_scrambled": settings.n_scrambled,
-        "top": settings.top,
+        **settings.values_of("n_scrambled", "top"),
         "batch_size": fitting_batch(clip, settings.batch_size, largest * grid.n_renderings),
         "seed": settings.seed,
     }
     job = _Probe(
         clip=clip,
+        settings=settings,
         listed=listed,
-        n_control=len(control),
         chunks=pieces,
         sites={site.name: site for site in sites},
         grid=grid,
         config=jsonio.plain(config),
         versions={**versions(), **provenance["versions"]},
-        in_memory=settings.out is None,
-        progress=settings.progress,
     )
     return Plan(
         config=job.config,
@@ -140,19 +137,16 @@ class _Probe:
 
     Attributes:
         chunks: The words in pieces; the control strings and the blank ground come last.
-        in_memory: Whether the values are kept in memory and nowhere else.
     """
 
     clip: Clip
+    settings: WordTest
     listed: WordList
-    n_control: int
     chunks: Sequence[Sequence[str]]
     sites: dict[str, Site]
     grid: WordGrid
     config: dict[str, Any]
     versions: dict[str, str]
-    in_memory: bool
-    progress: Callable[[int], None] | None
 
     def execute(self, run: Run) -> Outcome[WordProbe]:
         """Probe what is not probed yet, and say what the run holds."""
@@ -166,7 +160,7 @@ class _Probe:
                 f"None of the {n_words} words of {self.listed.name} could be drawn (the first: "
                 f"{reasons[0]}): choose other fonts, sizes or words."
             )
-        strings = n_words + np.flatnonzero(rendered[n_words : n_words + self.n_control])
+        strings = n_words + np.flatnonzero(rendered[n_words:-1])
         left_out = np.flatnonzero(~rendered[:n_words])
         probe = WordProbe(
             sites=self.sites,
@@ -181,12 +175,19 @@ class _Probe:
         highest: list[float] = []
 
         def numbers(site: str) -> SiteWords:
-            value = gather(run, len(self.chunks), f"{site}/value")
-            return _site_words(
-                value[used],
-                gather(run, len(self.chunks), f"{site}/error")[used],
-                value[strings],
-                value[n_words + self.n_control],
+            value, error = (
+                gather(run, len(self.chunks), f"{site}/{name}") for name in ("value", "error")
+            )
+            exact, letters = (value[rows].astype(np.float64) for rows in (used, strings))
+            none = np.full(value.shape[1], np.nan)
+            return SiteWords(
+                value=value[used],
+                standard_error=error[used],
+                mean=exact.mean(axis=0),
+                std=exact.std(axis=0),
+                blank=value[-1].astype(np.float64),
+                scrambled_mean=letters.mean(axis=0) if len(strings) else none,
+                scrambled_high=letters.max(axis=0) if len(strings) else none,
             )
 
         def files() -> Iterator[tuple[str, Any]]:
@@ -199,14 +200,14 @@ class _Probe:
             yield UNITS, units
 
         value = probe
-        if self.in_memory:
+        if self.settings.out is None:
             value = replace(probe, values={site: numbers(site) for site in self.sites})
             value = replace(value, store=_in_memory(value, self.config["top"]))
         return Outcome(
             value=value,
             files=files(),
             summary=lambda: summarise(probe, highest),
-            page=lambda run: page_of(probe, summarise(probe, highest), run.read_table(TOP)),
+            page=lambda run: page_of(probe, summarise(probe, highest), run),
             used=len(used),
             skipped=self.listed.n_blocked,
             failed=len(left_out),
@@ -219,10 +220,10 @@ class _Probe:
         pool, batch_size = self.config["pool"], self.config["batch_size"]
         for number, texts in enumerate(self.chunks):
             if not run.has(chunk_file(number)):
-                chunk = run_chunk(self.clip, sites, texts, self.grid, pool, batch_size)
-                run.write_arrays(chunk_file(number), chunk.arrays())
-            if self.progress is not None:
-                self.progress(len(texts))
+                arrays = run_chunk(self.clip, sites, texts, self.grid, pool, batch_size)
+                run.write_arrays(chunk_file(number), arrays)
+            if self.settings.progress is not None:
+                self.settings.progress(len(texts))
 
 
 def _in_memory(probe: WordProbe, top: int) -> InMemory:
@@ -254,20 +255,6 @@ def _check_size(sites: Sequence[Site], n_words: int, *, in_memory: bool) -> None
             f"{MAX_SITE_BYTES / 1e9:.1f} GB that are kept in memory: give out=, so that they are "
             "kept on disk one hook point at a time, or fewer hook points."
         )
-
-
-def _site_words(value: Any, error: Any, strings: Any, blank: Any) -> SiteWords:
-    exact = value.astype(np.float64)
-    none = np.full(value.shape[1], np.nan)
-    return SiteWords(
-        value=value,
-        standard_error=error,
-        mean=exact.mean(axis=0),
-        std=exact.std(axis=0),
-        blank=blank.astype(np.float64),
-        scrambled_mean=strings.astype(np.float64).mean(axis=0) if len(strings) else none,
-        scrambled_high=strings.astype(np.float64).max(axis=0) if len(strings) else none,
-    )
 
 
 WORD_PROBE: Study[Any, WordProbe] = Study(

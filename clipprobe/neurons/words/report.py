@@ -15,6 +15,7 @@ from clipprobe.statistics import Estimate, census
 if TYPE_CHECKING:
     from clipprobe.neurons.words.result import WordProbe
     from clipprobe.report import Page
+    from clipprobe.runs import Run
 
 _N_UNITS = 60
 _N_WORDS = 5
@@ -59,11 +60,11 @@ def summarise(probe: WordProbe, highest: Sequence[float]) -> dict[str, Any]:
     }
 
 
-def page_of(probe: WordProbe, summary: dict[str, Any], table: Any) -> Page:
+def page_of(probe: WordProbe, summary: dict[str, Any], run: Run) -> Page:
     """The report.
 
     Args:
-        table: ``topwords.parquet``.
+        run: With ``topwords.parquet`` and ``units.parquet``.
     """
     from clipprobe.report import Numbers, Page, Paragraph, Section, Table, Warning
 
@@ -77,7 +78,7 @@ def page_of(probe: WordProbe, summary: dict[str, Any], table: Any) -> Page:
         ("strongest word, median z", summary["headline"][0]["estimate"], "over units"),
         ("z of a bell-shaped unit", probe.z_floor, "for its strongest word, by chance"),
     ]
-    rows = _rows(probe, table)
+    rows, n_above = _rows(probe, run)
     caption = (
         f"The {len(rows)} units whose strongest word stands out most. Values are pooled "
         "activations less the unit's mean over all words, with the 95 % interval over fonts; z is "
@@ -85,95 +86,57 @@ def page_of(probe: WordProbe, summary: dict[str, Any], table: Any) -> Page:
         "scale. The word was picked because it is the largest, so its value is biased upwards."
     )
     columns = ["unit", "strongest words", "value of the first", "z", "scrambled", "blank"]
+    how = Paragraph(
+        "Each word is drawn in every font, size and place. A unit's value for a word is the mean "
+        "over sizes and fonts, then the maximum over places; its mean over all words is removed."
+    )
+    claim = Paragraph(f"This result {CLAIM_TEXT}.")
     sections = [
-        Section(
-            "What was asked",
-            [
-                Paragraph(f"This result {CLAIM_TEXT}."),
-                Paragraph(
-                    "Each word is drawn in every font, size and place. A unit's value for a word "
-                    "is the mean over sizes and fonts, then the maximum over places; its mean over "
-                    "all words is removed."
-                ),
-                Numbers(numbers),
-            ],
-        ),
+        Section("What was asked", [claim, how, Numbers(numbers)]),
         Section("Units", [Table(columns, rows, caption)]),
     ]
     if probe.left_out:
         examples = [list(one) for one in probe.left_out[:_N_LEFT_OUT]]
-        sections.append(
-            Section(
-                "Left out",
-                [
-                    Warning(f"{len(probe.left_out)} words could not be drawn."),
-                    Table(
-                        ["word", "reason"],
-                        examples,
-                        f"The first {len(examples)} words that could not be drawn, and why.",
-                    ),
-                ],
-            )
-        )
+        warning = Warning(f"{len(probe.left_out)} words could not be drawn.")
+        caption = f"The first {len(examples)} words that could not be drawn, and why."
+        table = Table(["word", "reason"], examples, caption)
+        sections.append(Section("Left out", [warning, table]))
     model = probe.config["model"]["id"]
     return Page(
         title="Rendered words",
         subtitle=f"{summary['n_words']} words shown as images to {model}, pooled by {probe.pool}",
         sections=sections,
         provenance={**probe.config, "sites": list(probe.sites), "versions": probe.versions},
-        lead=lead_of(summary, rows, _above(table, probe.z_floor)),
+        lead=lead_of(summary, rows, n_above),
     )
 
 
-def _above(table: Any, floor: float) -> int:
-    """Units whose strongest word stands out more than that of a unit that means nothing."""
+def _rows(probe: WordProbe, run: Run) -> tuple[list[list[Any]], int]:
+    """The units whose strongest word stands out most; how many stand out more than by chance."""
     import pyarrow.compute as pc
 
+    units, table = run.read_table("units.parquet"), run.read_table("topwords.parquet")
     tops = table.filter(pc.equal(table.column("end").cast("string"), "top"))
-    z = tops.filter(pc.equal(tops.column("rank"), 0)).column("z").to_numpy()
-    return int(np.count_nonzero(z > floor))
-
-
-def _rows(probe: WordProbe, table: Any) -> list[list[Any]]:
-    import pyarrow.compute as pc
-
-    tops = table.filter(pc.equal(table.column("end").cast("string"), "top"))
-    first = tops.filter(pc.equal(tops.column("rank"), 0))
-    scores = np.nan_to_num(first.column("z").to_numpy(), nan=-np.inf)
-    best = [i for i in np.argsort(-scores, kind="stable")[:_N_UNITS] if np.isfinite(scores[i])]
-    by_site: dict[str, list[tuple[int, int, float]]] = {}
-    for place, i in enumerate(best):
-        row = first.slice(int(i), 1).to_pylist()[0]
-        by_site.setdefault(row["site"], []).append((place, row["unit"], row["z"]))
-    rows: list[tuple[int, list[Any]]] = []
-    for site, units in by_site.items():  # each hook point's file is read once
-        values = probe.values[site]
-        mine = tops.filter(pc.equal(tops.column("site").cast("string"), site))
-        for place, unit, score in units:
-            words = mine.filter(pc.equal(mine.column("unit"), unit)).slice(0, _N_WORDS).to_pylist()
-            centre = float(values.mean[unit])
-            value = Estimate(
-                value=words[0]["centred"],
-                low=words[0]["low"],
-                high=words[0]["high"],
-                n=probe.n_renderings,
-                method="Student's t over fonts, 95 %",
-                reason="one font, so no interval" if probe.n_fonts < 2 else "",
-            )
-            rows.append(
-                (
-                    place,
-                    [
-                        f"{site}:{unit}",
-                        ", ".join(one["word"] for one in words),
-                        value,
-                        score,
-                        float(values.scrambled_mean[unit]) - centre,
-                        float(values.blank[unit]) - centre,
-                    ],
-                )
-            )
-    return [row for _, row in sorted(rows, key=lambda one: one[0])]
+    k = len(tops) // len(units)  # words of each unit, unit after unit
+    scores = np.nan_to_num(tops.column("z").to_numpy()[::k], nan=-np.inf)
+    rows: list[list[Any]] = []
+    for i in np.argsort(-scores, kind="stable")[:_N_UNITS].tolist():
+        if not np.isfinite(scores[i]):
+            break
+        words = tops.slice(i * k, min(k, _N_WORDS)).to_pylist()
+        (unit,) = units.slice(i, 1).to_pylist()
+        value = Estimate(
+            value=words[0]["centred"],
+            low=words[0]["low"],
+            high=words[0]["high"],
+            n=probe.n_renderings,
+            method="Student's t over fonts, 95 %",
+            reason="one font, so no interval" if probe.n_fonts < 2 else "",
+        )
+        listed = ", ".join(one["word"] for one in words)
+        controls = [unit[name] - unit["mean"] for name in ("scrambled_mean", "blank")]
+        rows.append([f"{unit['site']}:{unit['unit']}", listed, value, words[0]["z"], *controls])
+    return rows, int(np.count_nonzero(scores > probe.z_floor))
 
 
 def _grid_text(probe: WordProbe) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,6 +24,8 @@ CLAIM_TEXT = (
     "it tests the word alone; it says nothing on the alignment of the two towers"
 )
 LEVEL = 0.95
+UNIT_ARRAYS = ("mean", "std", "blank", "scrambled_mean", "scrambled_high")
+"""What :class:`SiteWords` has once per unit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,11 +156,8 @@ class WordProbe(WithSites):
 
     @property
     def z_floor(self) -> float:
-        """The expected largest z of as many draws from a normal distribution (Blom 1958)."""
-        from scipy.stats import norm
-
-        n = len(self.words)
-        return float(norm.ppf((n - 0.375) / (n + 0.25))) if n > 1 else math.nan
+        """What z the strongest word of a bell-shaped unit would have."""
+        return highest_of(len(self.words))
 
     def unit(self, address: str, *, top: int = 20) -> UnitWords:
         """The words of one unit.
@@ -172,9 +171,8 @@ class WordProbe(WithSites):
         """
         site, index = self.site_and_index(address)
         values = self.values[site.name]
-        order = np.argsort(-values.value[:, index], kind="stable")
+        highest = np.argsort(-values.value[:, index], kind="stable")
         lowest = np.argsort(values.value[:, index], kind="stable")
-        std = float(values.std[index])
         return UnitWords(
             address=f"{site.name}:{index}",
             name=f"{site.name}:{index} ({site.pooled(self.pool)})",
@@ -182,16 +180,12 @@ class WordProbe(WithSites):
             n_words=len(self.words),
             n_left_out=len(self.left_out),
             n_fonts=self.n_fonts,
-            mean=float(values.mean[index]),
-            std=std,
             z_floor=self.z_floor,
-            blank=float(values.blank[index]),
-            scrambled_mean=float(values.scrambled_mean[index]),
-            scrambled_high=float(values.scrambled_high[index]),
             n_scrambled=self.n_scrambled,
-            top=self._listed(values, index, order[:top]),
+            top=self._listed(values, index, highest[:top]),
             bottom=self._listed(values, index, lowest[:top]),
-            reason="; ".join(self._reasons(std)),
+            reason="; ".join(self._reasons(float(values.std[index]))),
+            **{name: float(getattr(values, name)[index]) for name in UNIT_ARRAYS},
         )
 
     def units_of(self, word: str, *, limit: int = 20) -> list[tuple[str, float]]:
@@ -206,36 +200,25 @@ class WordProbe(WithSites):
                 "the list and probe again."
             )
         row = self.words.index(word)
-        ranking: list[tuple[float, str]] = []
+        ranking: list[tuple[str, float]] = []
         for name in self.sites:
             values = self.values[name]
-            scores = zscores(values, values.value[row])
+            units = np.arange(len(values.mean))
+            scores = word_columns(values, np.full_like(units, row), units, self.n_fonts)["z"]
             best = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")[:limit]
-            ranking += [(float(scores[i]), f"{name}:{i}") for i in best if not np.isnan(scores[i])]
-        ranking.sort(key=lambda one: -one[0])
-        return [(address, score) for score, address in ranking[:limit]]
+            ranking += [(f"{name}:{i}", float(scores[i])) for i in best if not np.isnan(scores[i])]
+        return sorted(ranking, key=lambda one: -one[1])[:limit]
 
-    def _listed(
-        self, site: SiteWords, index: int, rows: Sequence[int] | NDArray[np.intp]
-    ) -> tuple[WordValue, ...]:
-        half = half_width(site.standard_error[rows, index], self.n_fonts)
-        listed = []
-        for row, width in zip(rows, half, strict=True):
-            value = float(site.value[row, index])
-            centred = value - float(site.mean[index])
-            std = float(site.std[index])
-            listed.append(
-                WordValue(
-                    word=self.words[row],
-                    value=value,
-                    centred=centred,
-                    z=centred / std if std > 0 else math.nan,
-                    low=centred - float(width),
-                    high=centred + float(width),
-                    n_renderings=self.n_renderings,
-                )
+    def _listed(self, site: SiteWords, index: int, rows: NDArray[np.intp]) -> tuple[WordValue, ...]:
+        columns = word_columns(site, rows, np.full_like(rows, index), self.n_fonts)
+        return tuple(
+            WordValue(
+                word=self.words[row],
+                n_renderings=self.n_renderings,
+                **{name: float(column[i]) for name, column in columns.items()},
             )
-        return tuple(listed)
+            for i, row in enumerate(rows)
+        )
 
     def _reasons(self, std: float) -> list[str]:
         reasons = []
@@ -251,19 +234,28 @@ class WordProbe(WithSites):
 load_word_probe = WordProbe.load
 
 
-def zscores(site: SiteWords, values: Floats) -> NDArray[np.float64]:
-    """Values ``(..., u)`` in standard deviations over words; NaN for constant units."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        scores: NDArray[np.float64] = (values - site.mean) / site.std
-    scores[..., ~(site.std > 0)] = np.nan
-    return scores
+def highest_of(n: int) -> float:
+    """The expected largest of n draws from a normal distribution (Blom 1958); NaN of one."""
+    from scipy.stats import norm
+
+    return float(norm.ppf((n - 0.375) / (n + 0.25))) if n > 1 else math.nan
 
 
-def half_width(errors: Floats, n_fonts: int) -> NDArray[np.float64]:
-    """Half of the 95 % interval that belongs to standard errors over fonts."""
+def word_columns(
+    site: SiteWords, rows: NDArray[np.intp], units: NDArray[np.intp], n_fonts: int
+) -> dict[str, NDArray[Any]]:
+    """Numbers of pairs of a word and a unit, by their names in :class:`WordValue`."""
     from scipy.stats import t
 
-    if n_fonts < 2:
-        return np.full(errors.shape, np.nan)
-    factor = float(t.ppf(0.5 + LEVEL / 2, n_fonts - 1))
-    return factor * errors.astype(np.float64)
+    value, std = site.value[rows, units], site.std[units]
+    centred = value - site.mean[units]
+    factor = float(t.ppf(0.5 + LEVEL / 2, n_fonts - 1)) if n_fonts > 1 else math.nan
+    half = factor * site.standard_error[rows, units].astype(np.float64)
+    z = np.where(std > 0, centred / np.where(std > 0, std, 1), np.nan)
+    return {
+        "value": value,
+        "centred": centred,
+        "z": z,
+        "low": centred - half,
+        "high": centred + half,
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from clipprobe.hooks.units import Site
 from clipprobe.neurons.instruments.store import Lazy
-from clipprobe.neurons.words.result import SiteWords, WordProbe, half_width, zscores
+from clipprobe.neurons.words.result import UNIT_ARRAYS, SiteWords, WordProbe, word_columns
 
 if TYPE_CHECKING:
     from clipprobe.runs import Run, RunView
@@ -20,7 +21,6 @@ KIND = "words"
 WORDS = "words.parquet"
 TOP = "topwords.parquet"
 UNITS = "units.parquet"
-_UNIT_ARRAYS = ("mean", "std", "blank", "scrambled_mean", "scrambled_high")
 
 
 def values_file(site: str) -> str:
@@ -35,15 +35,13 @@ def values_of(run: Run | RunView, sites: Iterable[str]) -> Mapping[str, SiteWord
 
 def arrays_of(site: SiteWords) -> dict[str, NDArray[Any]]:
     """The arrays of one hook point by name."""
-    return {
-        "value": site.value,
-        "standard_error": site.standard_error,
-        **{name: getattr(site, name) for name in _UNIT_ARRAYS},
-    }
+    return {one.name: getattr(site, one.name) for one in fields(site)}
 
 
 def word_table(probe: WordProbe) -> dict[str, Any]:
     """One row per word of the list: those that entered, then those left out."""
+    import pyarrow as pa
+
     n_used = len(probe.words)
     return {
         "word": [*probe.words, *(word for word, _ in probe.left_out)],
@@ -51,7 +49,7 @@ def word_table(probe: WordProbe) -> dict[str, Any]:
         "n_shrunk": np.concatenate(
             [probe.n_shrunk, np.zeros(len(probe.left_out), np.int32)]
         ).astype(np.int32),
-        "reason": _texts([None] * n_used + [reason for _, reason in probe.left_out]),
+        "reason": pa.array([*[None] * n_used, *(why for _, why in probe.left_out)], pa.string()),
     }
 
 
@@ -59,81 +57,58 @@ def unit_tables(probe: WordProbe, top: int) -> tuple[Any, Any, list[float]]:
     """``topwords.parquet``, ``units.parquet``, and the highest z of every unit."""
     import pyarrow as pa
 
-    rows: dict[str, list[Any]] = {}
-    units: dict[str, list[Any]] = {}
-    highest: list[float] = []
-
-    def add(into: dict[str, list[Any]], **columns: Any) -> None:
-        for name, column in columns.items():
-            into.setdefault(name, []).append(column)
-
+    k = min(top, len(probe.words))
+    rows: list[dict[str, NDArray[Any]]] = []
+    units: list[dict[str, NDArray[Any]]] = []
     for number, site in enumerate(probe.sites.values()):
         values = probe.values[site.name]
-        n_units, k = site.n_units, min(top, len(probe.words))
-        add(
-            units,
-            site=np.full(n_units, number, np.int32),
-            unit=np.arange(n_units, dtype=np.int32),
-            **{name: getattr(values, name) for name in _UNIT_ARRAYS},
+        order = np.stack([_ranked(values.value, k, sign) for sign in (-1.0, 1.0)], axis=1)
+        unit, end, rank = np.unravel_index(np.arange(order.size), order.shape)
+        rows.append(
+            {
+                "site": np.full(order.size, number, np.int32),
+                "unit": unit.astype(np.int32),
+                "end": end.astype(np.int8),
+                "rank": rank.astype(np.int16),
+                "word": order.ravel().astype(np.int32),
+                **word_columns(values, order.ravel(), unit, probe.n_fonts),
+                "n_fonts": np.full(order.size, probe.n_fonts, np.int16),
+                "n_renderings": np.full(order.size, probe.n_renderings, np.int16),
+            }
         )
-        for end, sign in (("top", -1.0), ("bottom", 1.0)):
-            order = _ranked(values.value, k, sign)  # unit rank
-            unit = np.arange(n_units)[:, None]
-            value = values.value[order, unit]
-            centred = value - values.mean[:, None]
-            half = half_width(values.standard_error[order, unit], probe.n_fonts)
-            scores = zscores(values, value.T).T
-            if end == "top":
-                highest += scores[:, 0].tolist()
-            add(
-                rows,
-                site=np.full(order.size, number, np.int32),
-                unit=np.repeat(np.arange(n_units, dtype=np.int32), k),
-                end=np.full(order.size, int(end == "bottom"), np.int8),
-                rank=np.tile(np.arange(k, dtype=np.int16), n_units),
-                word=order.ravel().astype(np.int32),
-                value=value.ravel(),
-                centred=centred.ravel(),
-                z=scores.ravel(),
-                low=(centred - half).ravel(),
-                high=(centred + half).ravel(),
-            )
-    joined = {name: np.concatenate(parts) for name, parts in rows.items()}
-    n_rows = len(joined["site"])
-    order = np.lexsort((joined["rank"], joined["end"], joined["unit"], joined["site"]))
-    table: dict[str, Any] = {name: column[order] for name, column in joined.items()}
-    names = pa.array(list(probe.sites))
-    table["site"] = pa.DictionaryArray.from_arrays(pa.array(table["site"]), names)
-    table["end"] = pa.DictionaryArray.from_arrays(
-        pa.array(table["end"]), pa.array(["top", "bottom"])
-    )
-    table["word"] = pa.DictionaryArray.from_arrays(
-        pa.array(table["word"]), pa.array(list(probe.words))
-    )
-    table["n_fonts"] = np.full(n_rows, probe.n_fonts, np.int16)
-    table["n_renderings"] = np.full(n_rows, probe.n_renderings, np.int16)
-    merged: dict[str, Any] = {name: np.concatenate(parts) for name, parts in units.items()}
-    merged["site"] = pa.DictionaryArray.from_arrays(pa.array(merged["site"]), names)
-    return pa.table(table), pa.table(merged), highest
+        units.append(
+            {
+                "site": np.full(site.n_units, number, np.int32),
+                "unit": np.arange(site.n_units, dtype=np.int32),
+                **{name: getattr(values, name) for name in UNIT_ARRAYS},
+            }
+        )
+
+    def joined(parts: list[dict[str, NDArray[Any]]], **texts: Iterable[str]) -> Any:
+        table: dict[str, Any] = {
+            name: np.concatenate([part[name] for part in parts]) for name in parts[0]
+        }
+        for name, known in texts.items():
+            codes = pa.array(table[name])
+            table[name] = pa.DictionaryArray.from_arrays(codes, pa.array(list(known)))
+        return pa.table(table)
+
+    highest = [score for part in rows for score in part["z"][:: 2 * k].tolist()]
+    tops = joined(rows, site=probe.sites, end=("top", "bottom"), word=probe.words)
+    return tops, joined(units, site=probe.sites), highest
 
 
 def read_run(run: RunView) -> WordProbe:
     """Read a word probe from its run."""
     config = run.manifest["config"]
     sites = {data["name"]: Site.from_json(data) for data in config["sites"]}
-    table = run.read_table(WORDS)
-    used = np.asarray(table.column("used").to_pylist(), bool)
-    words = table.column("word").to_pylist()
-    reasons = table.column("reason").to_pylist()
+    rows = run.read_table(WORDS).to_pylist()
+    used = [row for row in rows if row["used"]]
     return WordProbe(
         sites=sites,
-        words=tuple(word for word, usable in zip(words, used, strict=True) if usable),
-        left_out=tuple(
-            (word, reason)
-            for word, reason, usable in zip(words, reasons, used, strict=True)
-            if not usable
-        ),
-        n_shrunk=table.column("n_shrunk").to_numpy()[used],
+        words=tuple(row["word"] for row in used),
+        left_out=tuple((row["word"], row["reason"]) for row in rows if not row["used"]),
+        n_shrunk=np.array([row["n_shrunk"] for row in used], np.int32),
         n_scrambled=int(run.summary["n_scrambled"]),
         values=values_of(run, sites),
         config=config,
@@ -174,9 +149,3 @@ def _ranked(value: NDArray[np.float32], k: int, sign: float) -> NDArray[np.intp]
         for start in range(0, value.shape[1], 256)
     ]
     return np.concatenate(blocks)
-
-
-def _texts(values: list[str | None]) -> Any:
-    import pyarrow as pa
-
-    return pa.array(values, pa.string())

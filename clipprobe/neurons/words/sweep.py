@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,35 +29,6 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 #: Images of one chunk, about: what a killed probe loses at most.
 CHUNK_IMAGES = 512
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chunk:
-    """What one chunk of texts gave.
-
-    Attributes:
-        values: Hook point -> ``(n, n_units)`` pooled activation of each text.
-        errors: Hook point -> ``(n, n_units)`` its standard error over fonts; NaN for one font.
-        n_shrunk: ``(n,)`` renderings drawn smaller than asked.
-        reasons: ``(n,)`` why a text was not drawn, else empty; its rows are NaN.
-    """
-
-    values: dict[str, Floats]
-    errors: dict[str, Floats]
-    n_shrunk: NDArray[np.int32]
-    reasons: tuple[str, ...]
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """As the arrays of one file."""
-        reasons = json.dumps(self.reasons).encode("ascii")
-        arrays_by_name: dict[str, NDArray[Any]] = {
-            "n_shrunk": self.n_shrunk,
-            "reasons": np.frombuffer(reasons, np.uint8),
-        }
-        for name in self.values:
-            arrays_by_name[f"{name}/value"] = self.values[name]
-            arrays_by_name[f"{name}/error"] = self.errors[name]
-        return arrays_by_name
 
 
 def chunks(texts: Sequence[str], grid: WordGrid) -> list[list[str]]:
@@ -95,12 +66,17 @@ def run_chunk(
     grid: WordGrid,
     pool: str,
     batch_size: int,
-) -> Chunk:
+) -> dict[str, NDArray[Any]]:
     """Draw the texts and pass them through the model.
 
     Args:
         sites: Hook points and their numbers of units.
         texts: An empty text is the blank ground.
+    Returns:
+        The arrays of one file: of each hook point ``<name>/value``, the ``(n, n_units)`` pooled
+        activation of each text, and ``<name>/error``, its standard error over fonts (NaN for one
+        font); ``n_shrunk``, renderings drawn smaller than asked; as JSON the ``reasons`` why a text
+        was not drawn, else empty (its rows are NaN).
     """
     words_rendered: list[DrawnWord] = []
 
@@ -108,7 +84,7 @@ def run_chunk(
         for text in texts:
             word = draw_word(text, grid, clip.image_size)
             # Without the images: they are used once.
-            words_rendered.append(DrawnWord(images=(), n_shrunk=word.n_shrunk, reason=word.reason))
+            words_rendered.append(replace(word, images=()))
             yield from word.images
 
     n = grid.n_renderings
@@ -131,12 +107,13 @@ def run_chunk(
                     values[name][row], errors[name][row] = reduce_word(
                         block.reshape(*grid.shape, -1)
                     )
-    return Chunk(
-        values=values,
-        errors=errors,
-        n_shrunk=np.array([word.n_shrunk for word in words_rendered], np.int32),
-        reasons=tuple(word.reason for word in words_rendered),
-    )
+    reasons = json.dumps([word.reason for word in words_rendered]).encode("ascii")
+    return {
+        "n_shrunk": np.array([word.n_shrunk for word in words_rendered], np.int32),
+        "reasons": np.frombuffer(reasons, np.uint8),
+        **{f"{name}/value": array for name, array in values.items()},
+        **{f"{name}/error": array for name, array in errors.items()},
+    }
 
 
 def _forward(

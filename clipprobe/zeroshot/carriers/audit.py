@@ -20,9 +20,8 @@ from clipprobe.stimuli import PILLOW
 from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 from clipprobe.thresholds import check_thresholds, enforce, headline_figures
 from clipprobe.tracing import Score, trace
-from clipprobe.tracing.passes import passes_of
 from clipprobe.tracing.report import unit_rows
-from clipprobe.tracing.tracer import kept_in
+from clipprobe.tracing.tracer import kept_in, passes_of
 from clipprobe.zeroshot.carriers.claim import about, claim_score
 from clipprobe.zeroshot.carriers.report import build_page, flat, summarise
 from clipprobe.zeroshot.class_score import check_class, class_score

@@ -231,3 +231,10 @@ def test_what_cannot_be_is_refused(clip: Any, images: list[Any]) -> None:
         patched(units=["vision.blocks.0.mlp.post:1", "text.blocks.0.mlp.post:1"])
     with pytest.raises(DataError, match="nothing to compare"):
         attribution_patching(clip, images, [])
+
+
+def test_one_text_is_one_target(clip: Any) -> None:
+    found = attribution_patching(
+        clip, tiny.pictures()[:2], "a dog", sites="vision.blocks.2.mlp.post"
+    )  # type: ignore[arg-type]
+    assert found.targets == ("a dog",)

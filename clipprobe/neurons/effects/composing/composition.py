@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.neurons.effects.composing.sparse import (
     PENALTIES,
@@ -31,15 +32,14 @@ from clipprobe.neurons.effects.composing.sparse import (
     shuffled_labels,
     split,
 )
-from clipprobe.runs.jsonio import AsJson
+from clipprobe.runs.jsonio import AsJson, JsonRecord
 from clipprobe.statistics import Estimate, auroc_estimate, wilson
 
-Floats = NDArray[np.float64]
 _MIN_EACH = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Composition(AsJson):
+class Composition(JsonRecord):
     """The units that make one class.
 
     ``target``: the class, told from all other rows.
@@ -107,53 +107,41 @@ def compose(
     varied = np.flatnonzero(x.std(axis=0) > 1e-12)
     if not len(varied):
         raise DataError("Every unit has one value on all rows: there is nothing to compose from.")
+    units = [names[int(i)] for i in varied]
     results = []
     for target in classes:
         y = np.array([label == target for label in table])
-        units = [names[int(i)] for i in varied]
+        fit, test = split(y, group, seed)
+        own = x[:, varied]
+        mean, scale = own[fit].mean(axis=0), own[fit].std(axis=0)
+        z = (own - mean) / np.where(scale > 1e-12, scale, 1)
+        shuffled = shuffled_labels(y, group, seed)
+        (path, weights, step), (_, other, best) = (
+            fit_path(z, truth, fit, test, group, max_units, penalties, seed)
+            for truth in (y, shuffled)
+        )
+        w, offset = weights[step]
+        decided, by_chance = z[test] @ w + offset, z[test] @ other[best][0] + other[best][1]
+        used = [i for i in np.argsort(-np.abs(w), kind="stable").tolist() if w[i] != 0]
         results.append(
-            _one(x[:, varied], units, target, y, group, max_units, penalties, seed, len(names))
+            Composition(
+                target=target,
+                units=tuple((units[i], float(w[i])) for i in used),
+                c=path[step].c,
+                n_units=len(used),
+                n_there=len(names),
+                accuracy=wilson(int(((decided > 0) == y[test]).sum()), len(test)),
+                majority=float(max(y[test].mean(), 1 - y[test].mean())),
+                auroc=auroc_estimate(decided, y[test]),
+                shuffled=auroc_estimate(by_chance, shuffled[test]),
+                n_positive=int(y[test].sum()),
+                n_fit=len(fit),
+                path=tuple(path),
+            )
         )
         if progress is not None:
             progress(1)
     return results
-
-
-def _one(
-    x: Floats,
-    names: Sequence[str],
-    target: str,
-    y: NDArray[np.bool_],
-    groups: Sequence[str],
-    max_units: int | None,
-    penalties: Sequence[float],
-    seed: int,
-    n_there: int,
-) -> Composition:
-    fit, test = split(y, groups, seed)
-    mean, scale = x[fit].mean(axis=0), x[fit].std(axis=0)
-    z = (x - mean) / np.where(scale > 1e-12, scale, 1)
-    path, weights, step = fit_path(z, y, fit, test, groups, max_units, penalties, seed)
-    decided = z[test] @ weights[step][0] + weights[step][1]
-    right = int(((decided > 0) == y[test]).sum())
-    shuffled = shuffled_labels(y, groups, seed)
-    _, other, best = fit_path(z, shuffled, fit, test, groups, max_units, penalties, seed)
-    order = np.argsort(-np.abs(weights[step][0]), kind="stable")
-    used = [int(i) for i in order if weights[step][0][i] != 0]
-    return Composition(
-        target=target,
-        units=tuple((names[i], float(weights[step][0][i])) for i in used),
-        c=path[step].c,
-        n_units=len(used),
-        n_there=n_there,
-        accuracy=wilson(right, len(test)),
-        majority=float(max(y[test].mean(), 1 - y[test].mean())),
-        auroc=auroc_estimate(decided, y[test]),
-        shuffled=auroc_estimate(z[test] @ other[best][0] + other[best][1], shuffled[test]),
-        n_positive=int(y[test].sum()),
-        n_fit=len(fit),
-        path=tuple(path),
-    )
 
 
 def _targets(

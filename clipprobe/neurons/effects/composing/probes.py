@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +29,12 @@ class LabelledTexts:
     labels: tuple[str, ...]
     groups: tuple[str, ...]
 
+    @classmethod
+    def of(cls, rows: Iterable[tuple[str, str, str]]) -> LabelledTexts:
+        """From rows of text, label and group."""
+        texts, labels, groups = zip(*rows, strict=True)
+        return cls(texts=texts, labels=labels, groups=groups)
+
 
 def emotion_texts(prompts: Sequence[str] = EMOTION_PROMPTS) -> LabelledTexts:
     """Ten families of feelings with eight common English words each, in every prompt.
@@ -40,11 +46,8 @@ def emotion_texts(prompts: Sequence[str] = EMOTION_PROMPTS) -> LabelledTexts:
     prompts = check_templates(prompts)
     with _EMOTIONS.open(encoding="utf-8", newline="") as handle:
         rows = [(row["family"], row["word"]) for row in csv.DictReader(handle)]
-    filled = [(family, word, text) for family, word in rows for text in fill(prompts, word)]
-    return LabelledTexts(
-        texts=tuple(text for *_, text in filled),
-        labels=tuple(family for family, *_ in filled),
-        groups=tuple(word for _, word, _ in filled),
+    return LabelledTexts.of(
+        (text, family, word) for family, word in rows for text in fill(prompts, word)
     )
 
 
@@ -71,10 +74,8 @@ def read_texts(path: Path) -> LabelledTexts:
             )
     if not rows:
         raise DataError(f"The table {path} holds no row: write a text and its label in each.")
-    return LabelledTexts(
-        texts=tuple(row["text"] for row in rows),
-        labels=tuple(row["label"] for row in rows),
-        groups=tuple(row.get("group") or row["text"] for row in rows),
+    return LabelledTexts.of(
+        (row["text"], row["label"], row.get("group") or row["text"]) for row in rows
     )
 
 
@@ -102,7 +103,7 @@ def joint_weights(
     for point in points:
         weight = None
         if point.tower == "vision" and point.site == "mlp.post" and point.block is not None:
-            weight = parts.columns(point.block)
+            weight = parts.tower.columns(point.block)
         if weight is None:
             raise UnsupportedHookError(
                 f"{point.name} has no output column per unit: texts are read through neurons of "

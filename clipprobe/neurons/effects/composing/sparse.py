@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.statistics import halves
 
-Floats = NDArray[np.float64]
 PENALTIES = tuple(float(c) for c in np.geomspace(0.01, 3, 9))
 """liblinear's C: small is sparse."""
 _FOLDS = 4

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from clipprobe.data import Dataset, Failure
 from clipprobe.errors import ConfigError
 from clipprobe.neurons.effects.composing.composition import Composition, compose
@@ -20,13 +18,13 @@ from clipprobe.neurons.effects.composing.probes import (
     read_texts,
     text_values,
 )
-from clipprobe.neurons.effects.composing.settings import Composing
-from clipprobe.neurons.effects.composing.sparse import PathPoint
+from clipprobe.neurons.effects.settings import Composing
 from clipprobe.neurons.pooled import check_fits, pooled_activations
-from clipprobe.runs import Run, RunView, jsonio
+from clipprobe.runs import Run, RunView
+from clipprobe.runs.jsonio import JsonRecord
 from clipprobe.runs.manifest import sha256_of_json
+from clipprobe.runs.tables import columns_of
 from clipprobe.settings import takes
-from clipprobe.statistics import Estimate
 from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 
 if TYPE_CHECKING:
@@ -40,7 +38,7 @@ _TEXT_ROWS = "texts, read through the units' own outputs (direct path)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compositions:
+class Compositions(JsonRecord):
     """The units that make each class.
 
     ``rows``: what was told apart, in words. ``compositions``: one for each class. ``seed``: of
@@ -51,18 +49,6 @@ class Compositions:
     compositions: tuple[Composition, ...]
     seed: int
     provenance: Mapping[str, Any]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        data: dict[str, Any] = jsonio.plain(
-            {
-                "rows": self.rows,
-                "compositions": [one.to_json() for one in self.compositions],
-                "seed": self.seed,
-                "provenance": self.provenance,
-            }
-        )
-        return data
 
 
 @takes(Composing)
@@ -103,9 +89,7 @@ def prepare_composition(settings: Composing, clip: Clip) -> Plan[Compositions]:
     config: dict[str, Any] = {
         "model": provenance["model"],
         "device": clip.device.type,
-        "target": list(settings.target),
-        "max_units": settings.max_units,
-        "seed": settings.seed,
+        **settings.values_of("target", "max_units", "seed"),
     }
     if isinstance(source, Dataset):
         points = check_fits(clip, source, settings.sites, settings.pool, settings.batch_size)
@@ -113,8 +97,7 @@ def prepare_composition(settings: Composing, clip: Clip) -> Plan[Compositions]:
         config |= {
             "data": described,
             "sites": [point.name for point in points],
-            "pool": settings.pool,
-            "batch_size": settings.batch_size,
+            **settings.values_of("pool", "batch_size"),
         }
     else:
         described = None
@@ -143,10 +126,8 @@ def _execute(
     failures: Sequence[Failure] = ()
     groups: Sequence[str] | None = None
     if isinstance(source, Dataset):
-        acts = pooled_activations(
-            clip, source, settings.sites, pool=settings.pool, batch_size=settings.batch_size,
-            workers=settings.workers, progress=settings.progress,
-        )  # fmt: skip
+        reading = settings.values_of("pool", "batch_size", "workers", "progress")
+        acts = pooled_activations(clip, source, settings.sites, **reading)
         values, columns = acts.stacked()
         names = [f"{site}:{index}" for site, index in columns]
         labelled = [i for i, record in enumerate(acts.records) if record.label is not None]
@@ -184,9 +165,8 @@ def summarise(value: Compositions) -> dict[str, Any]:
             "name": f"AUROC, {one.target}",
             "estimate": one.auroc,
             "meaning": f"held-out rows told from the others by {one.n_units} of {one.n_there:,} "
-            f"units; {one.shuffled.value:.2f} with shuffled labels"
-            if one.shuffled.defined
-            else f"held-out rows told from the others by {one.n_units} of {one.n_there:,} units",
+            "units"
+            + (f"; {one.shuffled.value:.2f} with shuffled labels" if one.shuffled.defined else ""),
         }
         for one in value.compositions
     ]
@@ -200,58 +180,31 @@ def summarise(value: Compositions) -> dict[str, Any]:
 
 def _table(compositions: Sequence[Composition]) -> dict[str, Any]:
     """A row for each class and unit with a weight."""
-    import pyarrow as pa
-
-    pairs = [(one, unit, weight) for one in compositions for unit, weight in one.units]
-    columns = {
-        "accuracy": [one.accuracy.value for one, *_ in pairs],
-        "majority": [one.majority for one, *_ in pairs],
-        "auroc": [one.auroc.value for one, *_ in pairs],
-        "shuffled": [one.shuffled.value for one, *_ in pairs],
-    }
-    return {
-        "target": pa.array([one.target for one, *_ in pairs], pa.string()),
-        "unit": pa.array([unit for _, unit, _ in pairs], pa.string()),
-        "weight": np.array([weight for *_, weight in pairs], np.float64),
-        **{name: np.array(values, np.float64) for name, values in columns.items()},
-        "n": np.array([one.accuracy.n for one, *_ in pairs], np.int64),
-    }
+    rows = [
+        {
+            "target": one.target,
+            "unit": unit,
+            "weight": weight,
+            "accuracy": one.accuracy.value,
+            "majority": one.majority,
+            "auroc": one.auroc.value,
+            "shuffled": one.shuffled.value,
+            "n": one.accuracy.n,
+        }
+        for one in compositions
+        for unit, weight in one.units
+    ]
+    numbers = ("weight", "accuracy", "majority", "auroc", "shuffled")
+    texts = dict.fromkeys(("target", "unit"), "string")
+    return columns_of(rows, {**texts, **dict.fromkeys(numbers, "float64"), "n": "int64"})
 
 
 def load_composition(run: RunView) -> Compositions:
     """What a run kept."""
     data = run.read_json(EVERYTHING)
-    return Compositions(
-        rows=data["rows"],
-        compositions=tuple(_composition(one) for one in data["compositions"]),
-        seed=data["seed"],
-        provenance=data["provenance"],
-    )
-
-
-def _composition(data: Mapping[str, Any]) -> Composition:
-    estimates: dict[str, Any] = {
-        name: _estimate(data[name]) for name in ("accuracy", "auroc", "shuffled")
-    }
-    plain: dict[str, Any] = {
-        name: data[name] for name in ("target", "n_units", "n_there", "n_positive", "n_fit")
-    }
-    return Composition(
-        units=tuple((one["unit"], one["weight"]) for one in data["units"]),
-        path=tuple(PathPoint(**_numbers(point)) for point in data["path"]),
-        **_numbers({name: data[name] for name in ("c", "majority")}),
-        **estimates,
-        **plain,
-    )
-
-
-def _estimate(data: Mapping[str, Any]) -> Estimate:
-    return Estimate(**_numbers(data))
-
-
-def _numbers(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Null in JSON is an undefined number."""
-    return {name: np.nan if value is None else value for name, value in data.items()}
+    for one in data["compositions"]:
+        one["units"] = [(unit["unit"], unit["weight"]) for unit in one["units"]]
+    return Compositions.from_json(data)
 
 
 COMPOSITION = Study(

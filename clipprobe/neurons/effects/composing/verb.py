@@ -8,7 +8,7 @@ from typing import Any
 from clipprobe.cli.common import load_model, open_images, progress, result, say
 from clipprobe.cli.studies import make_run
 from clipprobe.cli.verbs import Verb
-from clipprobe.neurons.effects.composing.settings import Composing
+from clipprobe.neurons.effects.settings import Composing
 from clipprobe.settings.shared import Model, Terminal
 
 

@@ -84,14 +84,6 @@ class ExactNorms:
             )
         self.norms: dict[str, nn.Module] = norms
 
-    @classmethod
-    def where_there(cls, clip: Clip, tower: str) -> ExactNorms | None:
-        """None for towers that have no such stream, and where an edit changes it."""
-        try:
-            return cls(clip, tower)
-        except UnsupportedHookError:
-            return None
-
     def beyond_first_order(
         self,
         point: HookPoint,
@@ -109,38 +101,29 @@ class ExactNorms:
         Returns:
             Zeros for units that do not write to the stream themselves.
         """
-        total = np.zeros((len(change), len(scores), len(units)))
-        for start in range(0, len(units), _CHUNK):
-            some = slice(start, start + _CHUNK)
-            writes = self._writes(point, change, list(units[some]))
-            if writes is not None:
-                total[..., some] = self._of(point, writes, inside, slopes, scores)
-        return total
-
-    def _of(
-        self,
-        point: HookPoint,
-        writes: ColumnWrites | VectorWrites,
-        inside: Mapping[str, Tensor],
-        slopes: Sequence[Mapping[str, Tensor]],
-        scores: Sequence[Score],
-    ) -> Floats:
         import torch
 
+        total = np.zeros((len(change), len(scores), len(units)))
+        if point.block is None or point.read_site not in _NORMS_BEFORE:
+            return total
         targets = torch.tensor(np.stack([np.asarray(one.direction) for one in scores])).double()
-        assert point.block is not None
-        first = 2 * point.block + _NORMS_BEFORE[_site(point)]
-        added = []
-        for name in list(self.norms)[first:]:
-            reads = [one[name] for one in slopes]
-            if name == _FINAL and self.readout.head is None:
-                token = self._pooled_token(reads)
-                targets = targets.to(reads[0].device)
-                added.append(of_score(self.readout, inside[name], token, writes, targets))
-            else:
-                added.append(of_norm(self.norms[name], inside[name], writes, reads))
-        found: Floats = torch.stack(added).sum(dim=0).cpu().numpy()
-        return found
+        first = 2 * point.block + _NORMS_BEFORE[point.read_site]
+        for start in range(0, len(units), _CHUNK):
+            some = slice(start, start + _CHUNK)
+            writes = self._writes(point, point.block, change, list(units[some]))
+            if writes is None:
+                break
+            added = []
+            for name in list(self.norms)[first:]:
+                reads = [one[name] for one in slopes]
+                if name == _FINAL and self.readout.head is None:
+                    token = self._pooled_token(reads)
+                    targets = targets.to(reads[0].device)
+                    added.append(of_score(self.readout, inside[name], token, writes, targets))
+                else:
+                    added.append(of_norm(self.norms[name], inside[name], writes, reads))
+            total[..., some] = torch.stack(added).sum(dim=0).cpu().numpy()
+        return total
 
     def _pooled_token(self, slopes: Sequence[Tensor]) -> Tensor:
         """Per input, the only token that the score depends on."""
@@ -151,26 +134,17 @@ class ExactNorms:
         return torch.stack([one.abs().sum(dim=-1) for one in slopes]).sum(dim=0).argmax(dim=-1)
 
     def _writes(
-        self, point: HookPoint, change: Tensor, units: list[int]
+        self, point: HookPoint, index: int, change: Tensor, units: list[int]
     ) -> ColumnWrites | VectorWrites | None:
-        if point.block is None or _site(point) not in _NORMS_BEFORE:
-            return None
         own = change[:, :, units].float()
         if point.base is not None or point.site not in _HEADS:
             columns = written_columns(self.parts, self.clip, point)
             return None if columns is None else ColumnWrites(own, columns[:, units].to(own))
         if point.site == "attn.head_out":
             return VectorWrites(own, None)
-        block = self.readout.tower.blocks[point.block]
+        block = self.readout.tower.blocks[index]
         out: Any = block.out
         if not hasattr(out, "weight"):
             return None
         weight = out.weight.detach().view(-1, block.n_heads, block.d_head)  # d h k
         return VectorWrites(own, weight[:, units].to(own))
-
-
-def _site(point: HookPoint) -> str:
-    """Where in its block it is; of a direction, where it is read."""
-    return (
-        point.site if point.base is None else point.base.partition(".blocks.")[2].partition(".")[2]
-    )
