@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.attribution.explanation import Explanation
+from clipprobe.attribution.registry import NULLS
 from clipprobe.report import Block, Chart, MapExplorer, MapLayer, Page, Paragraph, Section, Table
 from clipprobe.report import Warning as Note
 from clipprobe.report.numbers import format_number
@@ -106,22 +107,24 @@ def faithfulness_section(scores: ImageFaithfulness) -> Section:
 
 
 def _faithful(scores: ImageFaithfulness) -> Table:
+    """The controls lead, so that they stay in sight where a long table is folded."""
     n = scores.random.n
     rows = []
-    for one in scores.maps:
+    for name, end in (("lowest", min), ("highest", max)):
+        ends = [format_number(end(scores.random.values[metric])) for metric in _CURVES]
+        rows.append([f"{name} random order", "the control", *ends])
+    for one in sorted(scores.maps, key=lambda one: one.method not in NULLS):
         beaten = [metric for metric in _CURVES if one.above[metric] == n]
         rows.append([one.method, one.reason or " and ".join(beaten) or "neither"])
         for metric in _CURVES:
             value = format_number(one.values[metric])
             above = one.above[metric]
             rows[-1].append(value if above is None else f"{value}, above {above} of {n}")
-    for name, end in (("lowest", min), ("highest", max)):
-        ends = [format_number(end(scores.random.values[metric])) for metric in _CURVES]
-        rows.append([f"{name} random order", "the control", *ends])
     return Table(
         ["method", "beats random order by", *_CURVES],
         rows,
-        f"n = 1 image, no interval; {scores.n_encodings:,} images were encoded; {scores.protocol}.",
+        f"n = 1 image, no interval; {scores.n_encodings:,} images were encoded; {scores.protocol}. "
+        "First the controls: random orders, and maps that know nothing of the model.",
     )
 
 

@@ -25,6 +25,8 @@ CLASS_TOKEN, POOLING_HEAD, FUSED, RESNET = "class token", "pooling head", "fused
 """Kinds of vision tower; ``fused`` has a class token, and its q, k and v cannot be seen."""
 MORE_TOKENS = "more tokens"
 """A transformer under an edit that adds tokens: its stream is longer than its patches."""
+NULLS = ("random", "centre")
+"""Methods whose maps know nothing of the model: what the others must beat."""
 TRANSFORMERS = (CLASS_TOKEN, POOLING_HEAD, FUSED)
 VISION_TOWERS = (*TRANSFORMERS, RESNET, MORE_TOKENS)
 
@@ -35,7 +37,6 @@ class Maps:
 
     Attributes:
         values: ``(p, h, w)`` float64 attributions.
-        resolution: ``pixels`` or ``patches``.
         units: What the numbers are; ``{score}`` stands for the units of the score.
         scores: ``(p,)`` float64 scores.
         baseline_scores: ``(p,)`` float64; None where the method has no baseline.
@@ -45,10 +46,10 @@ class Maps:
         caution: What is known against maps of this kind; empty if nothing.
         settings: Settings as resolved.
         own: Those that differ between pairs, of each pair; empty where none does.
+        resolution: ``pixels`` or ``patches``.
     """
 
     values: NDArray[np.float64]
-    resolution: str
     units: str
     scores: NDArray[np.float64]
     baseline_scores: NDArray[np.float64] | None = None
@@ -57,6 +58,7 @@ class Maps:
     caution: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     own: Sequence[Mapping[str, Any]] = ()
+    resolution: str = "patches"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

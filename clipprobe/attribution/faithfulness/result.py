@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,11 @@ class Row:
     n_objects: int
     metric: str
     estimate: Estimate
+
+    @property
+    def low(self) -> float:
+        """Lower end of the interval, by which rows are ordered; undefined ones come last."""
+        return -math.inf if math.isnan(self.estimate.low) else self.estimate.low
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,13 +78,9 @@ class Faithfulness(AsJson):
         Raises:
             KeyError: there is no such row.
         """
+        wanted = (method, metric, n_objects, centred)
         for row in self.rows:
-            if (row.method, row.metric, row.n_objects, row.centred) == (
-                method,
-                metric,
-                n_objects,
-                centred,
-            ):
+            if (row.method, row.metric, row.n_objects, row.centred) == wanted:
                 return row.estimate
         raise KeyError(f"{method}, {metric}, {n_objects} things, centred={centred}")
 
