@@ -42,6 +42,8 @@ class Targets:
         points: Hook points of the units; empty for texts.
         directions: ``(p, f)`` float32.
         features: Preprocessed pixels ``(b, 3, H, W)`` to ``(b, f)``.
+        against: Texts whose mean was subtracted from each text.
+        centred: Whether the mean text was subtracted.
     """
 
     names: tuple[str, ...]
@@ -50,6 +52,8 @@ class Targets:
     points: tuple[HookPoint, ...]
     directions: Tensor
     features: Callable[[Tensor], Tensor]
+    against: tuple[str, ...] = ()
+    centred: bool = False
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """Scores ``(b,)`` of as many images as targets, or of one target for all."""
@@ -144,6 +148,8 @@ def _text_targets(
         points=(),
         directions=torch.from_numpy(np.stack(rows)).to(clip.device),
         features=clip.image_embeddings,
+        against=tuple(others),
+        centred=centre,
     )
 
 

@@ -141,7 +141,6 @@ class Harness:
                 [case.image for _ in group.variants for case in cases],
                 group.targets,
                 group.methods,
-                options=[((), one.centred) for one in group.variants for _ in cases],
                 batch_size=self.batch_size,
                 memory_gb=self.memory_gb,
             )

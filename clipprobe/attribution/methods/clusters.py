@@ -77,8 +77,7 @@ def _clusters(tokens: Floats, k: int, seed: int) -> NDArray[np.int_]:
 
 def _maps(job: Job, values: Floats, scores: Floats, settings: dict[str, Any]) -> Maps:
     return Maps(
-        values=values.reshape(-1, *job.grid),
-        resolution="patches",
+        values=job.on_grid(values),
         units="{score} lost when the patch and those of its cluster are masked out of attention",
         scores=scores,
         reason="losses of single clusters do not share out the score",

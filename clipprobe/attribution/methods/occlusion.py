@@ -56,8 +56,7 @@ def occlusion(job: Job, *, window: int = 2) -> Maps:
     under = job.per_pair(encode_mean_pixel(job, torch.from_numpy(~cover)))  # p m
     lost = (scores[:, None] - under) @ cover / cover.sum(axis=0)
     return Maps(
-        values=lost.reshape(-1, *job.grid),
-        resolution="patches",
+        values=job.on_grid(lost),
         units="{score} lost where a window on the patch has the mean colour",
         scores=scores,
         reason="losses of single windows do not share out the score",
