@@ -28,9 +28,12 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from clipprobe.models import Clip
+    from clipprobe.runs import Run
 
 Floats = npt.NDArray[np.float32]
 _NOTHING = np.zeros((0, 0), np.float32)
+_BATCHES = 4
+"""Batches of one part of a run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -93,6 +96,52 @@ def encode_records(
         if progress is not None:
             progress(done, len(records))
     return EmbeddedImages.joined(parts)
+
+
+def embed_in_parts(
+    run: Run,
+    clip: Clip,
+    dataset: Dataset,
+    *,
+    batch_size: int,
+    name: str = "images",
+    progress: Callable[[int], None] | None = None,
+) -> EmbeddedImages:
+    """Every readable image of a data set; parts that an earlier try left are read back.
+
+    Args:
+        name: Of the parts, other for another data set.
+        progress: Called with the number of images of each part.
+    Raises:
+        NoReadableImagesError: not one could be read.
+    """
+    fitting_batch(clip, batch_size, len(dataset))
+    blocks: list[EmbeddedImages] = []
+    for number, records in enumerate(batches(dataset.records, _BATCHES * batch_size)):
+        stem = f"parts/{name}-{number:06d}"
+        arrays, reasons = f"{stem}.safetensors", f"{stem}.json"
+        if not run.has(arrays, reasons):
+            part = encode_records(clip, records, batch_size)
+            run.write_arrays(arrays, {"pooled": part.pooled, "vectors": part.vectors})
+            run.write_json(reasons, {failure.id: failure.reason for failure in part.failures})
+        stored, failed = run.read_arrays(arrays), run.read_json(reasons)
+        blocks.append(
+            EmbeddedImages(
+                records=tuple(record for record in records if record.id not in failed),
+                pooled=stored["pooled"],
+                vectors=stored["vectors"],
+                failures=tuple(
+                    Failure(record.id, failed[record.id])
+                    for record in records
+                    if record.id in failed
+                ),
+            )
+        )
+        if progress is not None:
+            progress(len(records))
+    whole = EmbeddedImages.joined(blocks)
+    require_readable(len(whole.records), whole.failures, dataset.name)
+    return whole
 
 
 def pooled_vectors(clip: Clip, images: Sequence[object]) -> tuple[Floats, Floats]:
