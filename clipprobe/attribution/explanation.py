@@ -66,6 +66,13 @@ class Explanation:
         laid_out: Array = self.tokens.reshape(self.grid)
         return laid_out
 
+    @property
+    def less(self) -> str:
+        """What was subtracted from the text, in words; empty where nothing was."""
+        if self.against:
+            return f" less {' | '.join(self.against)}"
+        return " less the mean text" if self.centred else ""
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types; undefined numbers are null, with ``reason`` beside them."""
         data = {name: getattr(self, name) for name in self.__slots__}

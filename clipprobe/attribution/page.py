@@ -76,9 +76,10 @@ def explanation_page(
     if parts is not None:
         direction = clip.encode_texts([first.target])[0]
         sections.append(Section("Heads, neurons and constants", [_parts(parts, direction)]))
+    what = "Activation" if first.kind == "unit" else "Cosine similarity"
     return Page(
         title=f"Why {first.target}?",
-        subtitle=f"{_what(first)}: {format_number(first.score)}",
+        subtitle=f"{what}{first.less}: {format_number(first.score)}",
         sections=sections,
         provenance={**first.provenance, "methods": [one.method for one in maps]},
     )
@@ -128,13 +129,6 @@ def _faithful(scores: ImageFaithfulness) -> Table:
     )
 
 
-def _what(explanation: Explanation) -> str:
-    if explanation.kind == "unit":
-        return "Activation"
-    less = f" less {' | '.join(explanation.against)}" if explanation.against else ""
-    return f"Cosine similarity{less or (' less the mean text' if explanation.centred else '')}"
-
-
 def _explored(
     clip: Clip,
     image: object,
@@ -182,16 +176,13 @@ def _methods(maps: Sequence[Explanation]) -> Table:
                 format_number(one.constant) if one.constant else "",
                 one.reason
                 if math.isnan(one.completeness_gap)
-                else f"{one.completeness_gap:.2%} of {_gained(one)}",
+                else f"{one.completeness_gap:.2%} of "
+                f"{format_number(one.score - one.baseline_score)}",
             ]
             for one in maps
         ],
         "What each map is, and whether it sums to the score.",
     )
-
-
-def _gained(explanation: Explanation) -> str:
-    return f"{format_number(explanation.score - explanation.baseline_score)}"
 
 
 def _words(explanation: WordExplanation) -> Table:

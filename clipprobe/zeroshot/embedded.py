@@ -61,41 +61,9 @@ class EmbeddedImages:
         )
 
 
-def embed(
-    clip: Clip,
-    dataset: Dataset,
-    *,
-    batch_size: int = 32,
-    progress: Callable[[int, int], None] | None = None,
-) -> EmbeddedImages:
-    """Every readable image of a data set.
-
-    Args:
-        progress: Called after each batch with the number of images done, and of all.
-    Raises:
-        NoReadableImagesError: not one could be read.
-    """
-    fitting_batch(clip, batch_size, len(dataset))
-    vectors = encode_records(clip, dataset.records, batch_size, progress)
-    require_readable(len(vectors.records), vectors.failures, dataset.name)
-    return vectors
-
-
-def encode_records(
-    clip: Clip,
-    records: Sequence[ImageRecord],
-    batch_size: int,
-    progress: Callable[[int, int], None] | None = None,
-) -> EmbeddedImages:
+def encode_records(clip: Clip, records: Sequence[ImageRecord], batch_size: int) -> EmbeddedImages:
     """The readable ones of some records, and why the others are not."""
-    parts = []
-    done = 0
-    for batch in _side_by_side(clip, records, batch_size):
-        parts.append(batch)
-        done += len(batch.records) + len(batch.failures)
-        if progress is not None:
-            progress(done, len(records))
-    return EmbeddedImages.joined(parts)
+    return EmbeddedImages.joined(list(_side_by_side(clip, records, batch_size)))
 
 
 def embed_in_parts(

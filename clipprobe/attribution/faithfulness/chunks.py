@@ -145,10 +145,10 @@ class Harness:
                 memory_gb=self.memory_gb,
             )
             for method, rows in explanations.items():
-                for place, one in enumerate(group.variants):
+                for place, (name, centred) in enumerate(group.variants):
                     part = rows[place * len(cases) : (place + 1) * len(cases)]
-                    name = one.name or method
-                    maps[name, one.centred] = np.stack([row.patches for row in part]).astype(float)
+                    patches = np.stack([row.patches for row in part]).astype(float)
+                    maps[name or method, centred] = patches
                 grid = rows[0].grid
         pixels = clip.preprocess([cases[0].image])
         size = (int(pixels.shape[-2]), int(pixels.shape[-1]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from clipprobe.report import Intervals, Lead
@@ -23,9 +23,7 @@ _WORST_FIRST = (
 def lead_of(summary: Mapping[str, Any]) -> Lead:
     """The verdict of an audit of limits, from its summary."""
     tasks = summary["tasks"]
-    by_verdict: dict[str, list[str]] = {}
-    for one in tasks:
-        by_verdict.setdefault(one["verdict"]["verdict"], []).append(one["task"])
+    by_verdict = tasks_by_verdict(tasks)
     order = [name for name in _WORST_FIRST if name in by_verdict]
     order += [name for name in by_verdict if name not in order]
     counts = "; ".join(
@@ -59,6 +57,14 @@ def lead_of(summary: Mapping[str, Any]) -> Lead:
             percent=True,
         ),
     )
+
+
+def tasks_by_verdict(tasks: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Every verdict that was given, with its tasks."""
+    by_verdict: dict[str, list[str]] = {}
+    for one in tasks:
+        by_verdict.setdefault(one["verdict"]["verdict"], []).append(one["task"])
+    return by_verdict
 
 
 def _listed(names: list[str]) -> str:

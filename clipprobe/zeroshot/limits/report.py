@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from clipprobe.report import Block, Page, Paragraph, Section, Table, Warning
 from clipprobe.report.numbers import format_number, format_short
 from clipprobe.report.sections import how_to_read
 from clipprobe.runs import Run
-from clipprobe.zeroshot.limits.lead import lead_of
+from clipprobe.zeroshot.limits.lead import lead_of, tasks_by_verdict
 from clipprobe.zeroshot.limits.matched import CHANCE, MEANINGS
 
 _HEADS = {
@@ -73,21 +73,13 @@ def sections_of(summary: Mapping[str, Any]) -> list[Section]:
         "and by the texts without an image, with 95 % intervals over pairs or things. Taught: the "
         "images or captions of the bundled model's training show or say such things.",
     )
+    by_verdict = tasks_by_verdict(summary["tasks"]).items()
+    verdicts = " ".join(f"{name.capitalize()}: {', '.join(tasks)}." for name, tasks in by_verdict)
     return [
-        Section("In short", [Paragraph(_verdicts(summary["tasks"])), table]),
+        Section("In short", [Paragraph(verdicts), table]),
         *(Section(one["task"].capitalize(), _task(one)) for one in summary["tasks"]),
         how_to_read(_NOTES),
     ]
-
-
-def _verdicts(tasks: Sequence[Mapping[str, Any]]) -> str:
-    """Every verdict with its tasks, in one sentence each."""
-    by_verdict: dict[str, list[str]] = {}
-    for one in tasks:
-        by_verdict.setdefault(one["verdict"]["verdict"], []).append(one["task"])
-    return " ".join(
-        f"{verdict.capitalize()}: {', '.join(names)}." for verdict, names in by_verdict.items()
-    )
 
 
 def _cell(estimate: Any) -> str:
