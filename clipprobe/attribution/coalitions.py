@@ -25,19 +25,16 @@ counting once; with fewer, plain covariances."""
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coalitions:
-    """Sets of players.
-
-    Attributes:
-        members: ``(m, n)`` bool.
-        weights: ``(m,)``, sum 1.
-        p: Probability of each player.
-        exhaustive: Whether these are all sets, with their probabilities.
-    """
+    """Sets of players."""
 
     members: NDArray[np.bool_]
+    """``(m, n)`` bool."""
     weights: Floats
+    """``(m,)``, sum 1."""
     p: float
+    """Probability of each player."""
     exhaustive: bool
+    """Whether these are all sets, with their probabilities."""
 
 
 def coalitions(n: int, budget: int, *, p: float = 0.5, seed: int = 0) -> Coalitions:

@@ -63,8 +63,7 @@ class Explanation:
     @property
     def patches(self) -> Array:
         """:attr:`tokens` laid out on the grid, ``(rows, columns)``."""
-        laid_out: Array = self.tokens.reshape(self.grid)
-        return laid_out
+        return self.tokens.reshape(self.grid)
 
     @property
     def less(self) -> str:

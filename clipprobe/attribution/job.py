@@ -162,8 +162,7 @@ class Job:
 
 def as_floats(values: Tensor) -> Floats:
     """A detached float64 copy on the host."""
-    array: Floats = values.detach().cpu().double().numpy()
-    return array
+    return values.detach().cpu().double().numpy()
 
 
 def _attention_before(point: Any) -> int | None:

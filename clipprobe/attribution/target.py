@@ -33,32 +33,28 @@ _UNIT = re.compile(r"(vision|text)\.\S+:\d+")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Targets:
-    """What is explained in each of ``p`` pairs, bound to a model.
-
-    Attributes:
-        names: ``p`` texts, or units' addresses with their pooling.
-        kind: ``text`` or ``unit``.
-        units: What one unit of the score is.
-        points: Hook points of the units; empty for texts.
-        directions: ``(p, f)`` float32.
-        features: Preprocessed pixels ``(b, 3, H, W)`` to ``(b, f)``.
-        against: Texts whose mean was subtracted from each text.
-        centred: Whether the mean text was subtracted.
-    """
+    """What is explained in each of ``p`` pairs, bound to a model."""
 
     names: tuple[str, ...]
+    """``p`` texts, or units' addresses with their pooling."""
     kind: str
+    """``text`` or ``unit``."""
     units: str
+    """What one unit of the score is."""
     points: tuple[HookPoint, ...]
+    """Hook points of the units; empty for texts."""
     directions: Tensor
+    """``(p, f)`` float32."""
     features: Callable[[Tensor], Tensor]
+    """Preprocessed pixels ``(b, 3, H, W)`` to ``(b, f)``."""
     against: tuple[str, ...] = ()
+    """Texts whose mean was subtracted from each text."""
     centred: bool = False
+    """Whether the mean text was subtracted."""
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """Scores ``(b,)`` of as many images as targets, or of one target for all."""
-        scores: Tensor = (self.features(pixels) * self.directions).sum(dim=-1)
-        return scores
+        return (self.features(pixels) * self.directions).sum(dim=-1)
 
 
 def targets_of(

@@ -29,22 +29,27 @@ _ATTENTION = ("sdpa", "flash_attention_2")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """A text in words.
-
-    Attributes:
-        text: The text.
-        words: Its words, as they stand between blanks.
-        tokens: Token numbers of each word; none for a word beyond the model's context.
-        ids: Token ids of the whole text, special tokens included.
-    """
+    """A text in words."""
 
     text: str
+    """The text."""
     words: tuple[str, ...]
+    """Its words, as they stand between blanks."""
     tokens: tuple[tuple[int, ...], ...]
+    """Token numbers of each word; none for a word beyond the model's context."""
     ids: tuple[int, ...]
+    """Token ids of the whole text, special tokens included."""
 
     def __len__(self) -> int:
         return len(self.words)
+
+    @property
+    def owners(self) -> NDArray[np.int_]:
+        """The word of each token, ``(t,)``; -1 for special tokens."""
+        owners = np.full(len(self.ids), -1)
+        for word, tokens in enumerate(self.tokens):
+            owners[list(tokens)] = word
+        return owners
 
     def merged(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Sums over each word's tokens of numbers ``(t,)``."""
@@ -122,19 +127,8 @@ def encode_words(
             for row in members
         ]
         return clip.encode_texts(texts).astype(np.float64)
-    special = set(range(len(words.ids))) - {token for one in words.tokens for token in one}
-    sentences = [
-        sorted(
-            special
-            | {
-                token
-                for one, member in zip(words.tokens, row, strict=True)
-                if member
-                for token in one
-            }
-        )
-        for row in members
-    ]
+    owners = words.owners
+    sentences = [np.flatnonzero((owners < 0) | row[owners]).tolist() for row in members]
     vectors = np.zeros((len(sentences), clip.d_embed))
     for length in sorted({len(one) for one in sentences}):
         rows = [row for row, one in enumerate(sentences) if len(one) == length]

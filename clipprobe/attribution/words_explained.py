@@ -114,7 +114,7 @@ def explain_words(
                 text=text,
                 words=words.words,
                 values=values,
-                token_words=_word_of_token(words),
+                token_words=tuple(words.owners.tolist()),
                 token_values=tokens,
                 special=special,
                 score=float(clip.encode_texts([text])[0].astype(np.float64) @ image),
@@ -161,13 +161,4 @@ def _occlusion(clip: Clip, words: Words, image: Floats, how: Any) -> Floats:
 def _banzhaf(clip: Clip, words: Words, image: Floats, how: Any, seed: int) -> Floats:
     sets = coalitions(len(words), _BUDGET, seed=seed)
     vectors = encode_words(clip, words, sets.members, masking=how)
-    slopes: Floats = first_order(sets, vectors)[1] @ image
-    return slopes
-
-
-def _word_of_token(words: Words) -> tuple[int, ...]:
-    owners = [-1] * len(words.ids)
-    for word, tokens in enumerate(words.tokens):
-        for token in tokens:
-            owners[token] = word
-    return tuple(owners)
+    return first_order(sets, vectors)[1] @ image

@@ -125,8 +125,7 @@ def class_vectors(
         )
         vectors[start : start + len(chunk)] = averaged(np.stack(encoded, axis=1), averaging)
     place = {name: i for i, name in enumerate(distinct)}
-    ruled_vectors: Floats = ruled(clip, names, vectors[[place[name] for name in names]])
-    return ruled_vectors
+    return ruled(clip, names, vectors[[place[name] for name in names]])
 
 
 def zero_shot(

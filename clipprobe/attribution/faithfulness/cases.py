@@ -49,17 +49,14 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CaseOnGrid:
-    """The regions of a case as the model sees them.
-
-    Attributes:
-        pixels: ``(k, H, W)`` masks on the model's input.
-        patches: ``(k, rows, columns)`` share of each patch that lies in each mask.
-        zones: ``(k, rows, columns)`` share of each patch that lies in each zone.
-    """
+    """The regions of a case as the model sees them."""
 
     pixels: Bools
+    """``(k, H, W)`` masks on the model's input."""
     patches: NDArray[np.float64]
+    """``(k, rows, columns)`` share of each patch that lies in each mask."""
     zones: NDArray[np.float64]
+    """``(k, rows, columns)`` share of each patch that lies in each zone."""
 
 
 def on_grid(clip: Clip, case: Case, grid: tuple[int, int], size: tuple[int, int]) -> CaseOnGrid:

@@ -34,19 +34,16 @@ _IMAGES = 24
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What a column of numbers is of.
-
-    Attributes:
-        made: By a method (``method``), or from the truth (``truth``).
-        name: Of the method, or of the explanation that is made from the truth.
-        centred: Whether the mean text was subtracted.
-        metric: Higher is better.
-    """
+    """What a column of numbers is of."""
 
     made: str
+    """By a method (``method``), or from the truth (``truth``)."""
     name: str
+    """Of the method, or of the explanation that is made from the truth."""
     centred: bool
+    """Whether the mean text was subtracted."""
     metric: str
+    """Higher is better."""
 
 
 Numbers = dict[Key, Floats]
@@ -55,25 +52,22 @@ Numbers = dict[Key, Floats]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Harness:
-    """What is measured, and how.
-
-    Attributes:
-        methods: Name -> settings.
-        metrics: Names.
-        centre: Whether texts are explained as they are, less the mean text, or both.
-        protocol: Of the metrics that cover patches, with its prompts.
-        batch_size: Distinct images that are explained together.
-        seed: Of the explanations made from the truth, and of random weights.
-        memory_gb: See :func:`clipprobe.explain_batch`.
-    """
+    """What is measured, and how."""
 
     methods: Mapping[str, Mapping[str, Any]]
+    """Name -> settings."""
     metrics: Sequence[str]
+    """Names."""
     centre: Sequence[bool]
+    """Whether texts are explained as they are, less the mean text, or both."""
     protocol: Protocol
+    """Of the metrics that cover patches, with its prompts."""
     batch_size: int
+    """Distinct images that are explained together."""
     seed: int
+    """Of the explanations made from the truth, and of random weights."""
     memory_gb: float | None = None
+    """See :func:`clipprobe.explain_batch`."""
 
     def chunks(self, clip: Clip, data: Sequence[Case]) -> list[list[int]]:
         """Numbers of cases of one number of things and one image shape, a few at a time."""

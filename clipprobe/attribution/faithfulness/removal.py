@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.arrays import softmax
+from clipprobe.attribution.methods.paths import baseline_pixels
 from clipprobe.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -127,10 +128,7 @@ class Remover:
         confidence = self.scores(self._mixed(soft, np.arange(len(maps))), np.arange(len(maps)))
         if name == "increase":
             return (confidence > self.whole).astype(np.float64)
-        lost: Floats = -np.maximum(0, self.whole - confidence) / np.maximum(
-            np.abs(self.whole), 1e-9
-        )
-        return lost
+        return -np.maximum(0, self.whole - confidence) / np.maximum(np.abs(self.whole), 1e-9)
 
     def curve(self, maps: Floats, *, insert: bool) -> Floats:
         """Scores ``(n, steps + 1)`` from nothing taken away (or shown) to the last point."""
@@ -168,16 +166,10 @@ def signed_area(curve: Floats, name: str) -> Floats:
 
 
 def _cover(clip: Clip, pixels: Tensor, fill: str) -> Tensor:
-    import torch
     from torch.nn import functional
 
-    if fill == "mean":
-        return torch.zeros_like(pixels)
-    if fill == "black":
-        mean, std = (
-            torch.from_numpy(x).to(pixels) for x in (clip.preprocess.mean, clip.preprocess.std)
-        )
-        return (-mean / std).view(1, 3, 1, 1).expand_as(pixels)
+    if fill != "blur":
+        return baseline_pixels(clip, pixels, "grey" if fill == "mean" else fill)
     # A wide blur, as far as the image allows: a fifth of its shorter side, three times over.
     side = max(3, min(pixels.shape[-2:]) // 5 | 1)
     blurred = pixels

@@ -9,6 +9,7 @@ from typing import Any
 from clipprobe.attribution.faithfulness.lead import lead_of
 from clipprobe.attribution.faithfulness.randomisation import RANDOMISATION
 from clipprobe.attribution.faithfulness.result import Faithfulness, Row
+from clipprobe.attribution.faithfulness.settings import QUESTIONS
 from clipprobe.attribution.faithfulness.truths import TRUTHS
 from clipprobe.report import Block, Page, Paragraph, Section, Table
 from clipprobe.report import Warning as Note
@@ -16,20 +17,6 @@ from clipprobe.statistics import undefined
 
 LEADING = ("zone", "inside", "map", "insertion")
 """What the headline and the order of the tables read, the first that was measured."""
-_QUESTIONS = {
-    "inside": "does the middle of the strongest patch lie on the thing, or within 15/224 of it?",
-    "inside_strict": "does at least half of the strongest patch lie on the thing?",
-    "zone": "does the thing's own zone hold more of the map than those of the other things?",
-    "mass": "which share of the positive part of the map lies on the thing?",
-    "pixel_accuracy": "which share of the area does the map, cut at its mean, get right?",
-    "miou": "intersection over union of the map, cut at its mean, with the thing and the rest",
-    "map": "average precision of the map as a ranking of pixels",
-    "deletion": "mean score while the strongest patches are covered first, negated",
-    "insertion": "mean score while the strongest patches are uncovered first",
-    "drop": "share of the score that is lost under the image times the map, negated",
-    "increase": "does the score rise under the image times the map?",
-    "randomisation": "1 less the rank correlation with the map of the same network untrained",
-}
 _GROUPS = {
     "Pointing": ("inside", "inside_strict", "zone", "mass"),
     "The map as a mask": ("pixel_accuracy", "miou", "map"),
@@ -60,7 +47,7 @@ def headline(result: Faithfulness, default: str) -> list[dict[str, Any]]:
                 {
                     "name": f"{default}, {metric}, {things}",
                     "estimate": own.estimate.to_json(),
-                    "meaning": f"{default}, the default of explain: {_QUESTIONS[metric]}",
+                    "meaning": f"{default}, the default of explain: {QUESTIONS[metric]}",
                 }
             )
         best = max(finite, key=lambda row: row.low, default=None)
@@ -72,7 +59,7 @@ def headline(result: Faithfulness, default: str) -> list[dict[str, Any]]:
             estimate = best.estimate
             less = " less the mean text" if best.centred else ""
             which = (
-                f"{best.method}{less}, the highest lower end of {len(finite)}: {_QUESTIONS[metric]}"
+                f"{best.method}{less}, the highest lower end of {len(finite)}: {QUESTIONS[metric]}"
             )
         items.append({"name": f"best, {things}", "estimate": estimate.to_json(), "meaning": which})
     return items
@@ -97,7 +84,7 @@ def build_page(result: Faithfulness, default: str, config: Mapping[str, Any]) ->
     used = sorted({row.metric for row in result.rows})
     questions = Table(
         ["metric", "question (higher is better)"],
-        [[metric, _QUESTIONS[metric]] for metric in _QUESTIONS if metric in used],
+        [[metric, QUESTIONS[metric]] for metric in QUESTIONS if metric in used],
         "What each metric asks.",
     )
     notes: list[Block] = [questions, *(Paragraph(text) for text in _NOTES)]
@@ -116,7 +103,7 @@ def build_page(result: Faithfulness, default: str, config: Mapping[str, Any]) ->
         f"images, {len(result.settings)} methods.",
         sections=sections,
         provenance={**result.provenance, "settings": config},
-        lead=lead_of(result, leading, _QUESTIONS.get(leading, "")),
+        lead=lead_of(result, leading, QUESTIONS.get(leading, "")),
     )
 
 
@@ -137,7 +124,7 @@ def _in_short(result: Faithfulness, default: str) -> Section:
 
 def _tables(rows: Sequence[Row], measures: Sequence[Row], n_objects: int) -> list[Block]:
     """A table for each group of metrics: the methods, then the explanations made from the truth."""
-    measured = {m for m in _QUESTIONS if any(_is_judged_by(row, m) for row in rows)}
+    measured = {m for m in QUESTIONS if any(_is_judged_by(row, m) for row in rows)}
     if not measured:
         return [Paragraph("No metric can be printed on so few cases.")]
     n = max(row.estimate.n for row in rows)

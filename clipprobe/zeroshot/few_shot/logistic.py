@@ -50,8 +50,7 @@ class Probe:
 
     def logits(self, features: npt.ArrayLike) -> Floats:
         """Of each image and class, ``(n, k)``."""
-        scores: Floats = np.asarray(features, np.float64) @ self.weights + self.intercepts
-        return scores
+        return np.asarray(features, np.float64) @ self.weights + self.intercepts
 
 
 class Regression:

@@ -44,8 +44,7 @@ class LPPlus:
     def logits(self, features: npt.ArrayLike) -> Floats:
         """Of each image and class, ``(n, k)``."""
         vectors = self.weights + self.alpha[:, None] * self.texts
-        scores: Floats = np.asarray(features, np.float64) @ vectors.T
-        return scores
+        return np.asarray(features, np.float64) @ vectors.T
 
 
 def fit_lp_plus(

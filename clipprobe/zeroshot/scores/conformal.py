@@ -42,8 +42,7 @@ def conformal_p(scores: npt.ArrayLike, calibration: npt.ArrayLike) -> Floats:
     if known.ndim != 1 or not len(known) or not np.isfinite(known).all():
         raise DataError("A conformal p needs the scores of at least one calibration image.")
     rank = np.searchsorted(known, np.asarray(scores, np.float64), side="right")
-    p_values: Floats = (rank + 1) / (len(known) + 1)
-    return p_values
+    return (rank + 1) / (len(known) + 1)
 
 
 def threshold(scores: npt.ArrayLike, alpha: float, *, things: int | None = None) -> float:
