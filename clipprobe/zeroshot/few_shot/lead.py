@@ -36,18 +36,11 @@ def lead_of(summary: Mapping[str, Any]) -> Lead:
 
 
 def _statement(one: Mapping[str, Any], methods: list[str]) -> tuple[str, str]:
-    better = {
-        method: next(
-            (
-                shots
-                for shots, change in zip(one["shots"], one["differences"][method], strict=True)
-                if side_of(change) > 0
-            ),
-            None,
-        )
-        for method in methods
-    }
-    first_better = {method: shots for method, shots in better.items() if shots is not None}
+    first_better: dict[str, str] = {}
+    for method in methods:
+        for shots, change in zip(one["shots"], one["differences"][method], strict=True):
+            if side_of(change) > 0:
+                first_better.setdefault(method, shots)
     last = one["shots"][-1]
     ends = "; ".join(
         f"{method} with {_shots(last)}: {share(one['curves'][method][-1])}" for method in methods

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clipprobe.zeroshot.few_shot.crossing import Resamples, crossing_text
-from clipprobe.zeroshot.few_shot.draws import ALL, USUAL, Shots, Split, validation_size
+from clipprobe.zeroshot.few_shot.draws import ALL, USUAL, Rows, Shots, Split, validation_size
 from clipprobe.zeroshot.few_shot.sweep import METHODS, Cell, LabelledVectors
 from clipprobe.zeroshot.settings import FewShotAudit
 
@@ -83,19 +83,16 @@ def draw_rows(measured: Sequence[Measured]) -> list[dict[str, Any]]:
 
 def _sets(one: Measured, settings: FewShotAudit) -> Iterator[dict[str, Any]]:
     """The set itself and, where there are shifted images, the same probes on those."""
-    test = one.split.test
-    yield _set(one, one.name, "", one.data.totals(test), one.data.zero_shot(test), settings)
+    yield _set(one, "", one.data, one.split.test, settings)
     if one.shifted is not None:
         rows = np.arange(len(one.shifted.labels))
-        yield _set(
-            one, "transferred", "transferred ", one.shifted.totals(rows),
-            one.shifted.zero_shot(rows), settings,
-        )  # fmt: skip
+        yield _set(one, "transferred ", one.shifted, rows, settings)
 
 
 def _set(
-    one: Measured, name: str, prefix: str, n: Floats, base: Floats, settings: FewShotAudit
+    one: Measured, prefix: str, scored: LabelledVectors, rows: Rows, settings: FewShotAudit
 ) -> dict[str, Any]:
+    n, base = scored.totals(rows), scored.zero_shot(rows)
     resamples = Resamples(settings.draws, len(one.data.names), seed=settings.seed)
     curves = {
         method: [cell.right[prefix + method] for cell in one.cells.values()] for method in METHODS
@@ -105,7 +102,7 @@ def _set(
         for method, curve in curves.items()
     }
     return {
-        "name": name,
+        "name": prefix.strip() or one.name,
         "n_classes": len(one.data.names),
         "shots": [str(shots) for shots in one.cells],
         "positions": list(one.positions),
