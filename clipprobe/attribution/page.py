@@ -121,11 +121,14 @@ def _faithful(scores: ImageFaithfulness) -> Table:
             value = format_number(one.values[metric])
             above = one.above[metric]
             rows[-1].append(value if above is None else f"{value}, above {above} of {n}")
+    controls = "random orders"
+    if any(one.method in NULLS for one in scores.maps):
+        controls += ", and maps that know nothing of the model"
     return Table(
         ["method", "beats random order by", *_CURVES],
         rows,
         f"n = 1 image, no interval; {scores.n_encodings:,} images were encoded; {scores.protocol}. "
-        "First the controls: random orders, and maps that know nothing of the model.",
+        f"First the controls: {controls}.",
     )
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from clipprobe.hooks import HookPoint, UnitAddress
+    from clipprobe.identity import Identity
     from clipprobe.models import Clip
 
 _UNIT = re.compile(r"(vision|text)\.\S+:\d+")
@@ -151,28 +152,15 @@ def _text_targets(
 
 def mean_text(clip: Clip) -> np.ndarray:
     """The mean unit vector of the bundled concept names, ``(d,)``: what most texts share."""
-    return _mean_text(_Key(clip))
-
-
-class _Key:
-    """A model with its identity: what a cached mean belongs to."""
-
-    def __init__(self, clip: Clip) -> None:
-        self.clip = clip
-        self.key = (id(clip.module), clip.identity)
-
-    def __hash__(self) -> int:
-        return hash(self.key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Key) and other.key == self.key
+    return _mean_text(clip, clip.identity)
 
 
 @lru_cache(maxsize=4)
-def _mean_text(key: _Key) -> np.ndarray:
+def _mean_text(clip: Clip, identity: Identity) -> np.ndarray:
+    """Of a model whose identity, which changes with its weights and edits, is part of the key."""
     from clipprobe.stimuli import concepts
 
-    mean: np.ndarray = key.clip.encode_texts([one.phrase for one in concepts()]).mean(axis=0)
+    mean: np.ndarray = clip.encode_texts([one.phrase for one in concepts()]).mean(axis=0)
     return mean
 
 

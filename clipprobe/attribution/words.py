@@ -18,8 +18,6 @@ from clipprobe.attribution.masking import KeptTokens
 from clipprobe.errors import ConfigError
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from clipprobe.models import Clip
 
 Masking = Literal["attention", "delete"]
@@ -90,11 +88,13 @@ def masking_of(clip: Clip, masking: str | None) -> Masking:
     Raises:
         ConfigError: there is no such masking, or the model cannot do it.
     """
+    import torch
+
     tower = clip.anatomy.text
     outside = (
         clip.adapter.attention not in _ATTENTION
         or not all(block.pre_norm and block.q is not None for block in tower.blocks)
-        or clip.adapter.real_tokens(_probe()) is not None
+        or clip.adapter.real_tokens(torch.zeros(1, 2, dtype=torch.long)) is not None
     )
     if masking is None:
         return "delete" if outside else "attention"
@@ -148,9 +148,3 @@ def _run(clip: Clip, ids: Sequence[int], places: list[list[int]]) -> NDArray[np.
     tokens = torch.tensor([list(ids)] * len(places))
     with torch.no_grad(), KeptTokens(clip, points, torch.tensor(places), len(ids)):
         return as_floats(clip.text_embeddings(tokens))
-
-
-def _probe() -> Tensor:
-    import torch
-
-    return torch.zeros(1, 2, dtype=torch.long)

@@ -122,6 +122,11 @@ def abstention(
         level = threshold(scores[mine], alpha, things=int(half.sum()))
         shares.append(float((scores[~mine] > level).mean()))
     low, high = np.percentile(shares, [2.5, 97.5])
+    if known_things is None:
+        known_answered = wilson(int((answered > cut).sum()), len(answered))
+    else:
+        hits = (answered > cut).astype(np.float64)
+        known_answered = cluster_bootstrap(hits, clusters=known_things, seed=seed)
     return Abstention(
         alpha=alpha,
         threshold=cut,
@@ -130,13 +135,7 @@ def abstention(
             method=f"mean and central 95 % of {splits} splits by thing",
             reason="the ends are those of single splits, not of their mean",
         ),
-        known_answered=_share(answered > cut, known_things, seed),
+        known_answered=known_answered,
         n_things=len(names),
         splits=splits,
     )  # fmt: skip
-
-
-def _share(answered: npt.NDArray[np.bool_], things: Sequence[str] | None, seed: int) -> Estimate:
-    if things is None:
-        return wilson(int(answered.sum()), len(answered))
-    return cluster_bootstrap(answered.astype(np.float64), clusters=things, seed=seed)
