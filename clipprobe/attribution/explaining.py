@@ -190,16 +190,17 @@ def explain_targets(
         job.needs.update(name for method in by_name.values() for name in method.needs(job))
         for name, method in by_name.items():
             maps = method(job, **methods[name])
-            for row, pair in enumerate(pairs):
-                results[name][pair] = _explanation(name, job, maps, row, provenance)
+            scores = job.scores() if maps.scores is None else maps.scores
+            for row, (pair, score) in enumerate(zip(pairs, scores.tolist(), strict=True)):
+                results[name][pair] = _explanation(name, job, maps, row, score, provenance)
     return {name: tuple(one for one in rows if one is not None) for name, rows in results.items()}
 
 
 def _explanation(
-    name: str, job: Job, maps: Maps, row: int, provenance: Mapping[str, Any]
+    name: str, job: Job, maps: Maps, row: int, score: float, provenance: Mapping[str, Any]
 ) -> Explanation:
     values = maps.values[row]
-    score, baseline, constant = float(maps.scores[row]), math.nan, 0.0
+    baseline, constant = math.nan, 0.0
     if maps.constants is not None:
         constant = float(maps.constants[row])
     gap, reason = math.nan, maps.reason

@@ -38,7 +38,7 @@ class Maps:
     Attributes:
         values: ``(p, h, w)`` float64 attributions.
         units: What the numbers are; ``{score}`` stands for the units of the score.
-        scores: ``(p,)`` float64 scores.
+        scores: ``(p,)`` float64; None where they are those of the job, as a rule.
         baseline_scores: ``(p,)`` float64; None where the method has no baseline.
         constants: ``(p,)``: what belongs to no patch; sum of the map and this is the score less the
             baseline's. Zero where the method is not complete.
@@ -51,7 +51,7 @@ class Maps:
 
     values: NDArray[np.float64]
     units: str
-    scores: NDArray[np.float64]
+    scores: NDArray[np.float64] | None = None
     baseline_scores: NDArray[np.float64] | None = None
     constants: NDArray[np.float64] | None = None
     reason: str = ""

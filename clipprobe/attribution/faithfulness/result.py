@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.runs.jsonio import AsJson
@@ -105,18 +106,9 @@ def _of_row(data: Mapping[str, Any]) -> Row:
 def _table(rows: tuple[Row, ...]) -> pd.DataFrame:
     import pandas as pd
 
-    return pd.DataFrame(
-        [
-            {
-                "method": row.method,
-                "centred": row.centred,
-                "n_objects": row.n_objects,
-                "metric": row.metric,
-                "value": row.estimate.value,
-                "low": row.estimate.low,
-                "high": row.estimate.high,
-                "n": row.estimate.n,
-            }
-            for row in rows
-        ]
+    of_row, of_estimate = (
+        ["method", "centred", "n_objects", "metric"],
+        ["value", "low", "high", "n"],
     )
+    read = attrgetter(*of_row, *(f"estimate.{name}" for name in of_estimate))
+    return pd.DataFrame([read(row) for row in rows], columns=of_row + of_estimate)

@@ -60,7 +60,6 @@ def attnlrp(job: Job) -> Maps:
     return Maps(
         values=job.on_grid(tokens[:, first:]),
         units="{score}; map and constant sum to it",
-        scores=scores,
         baseline_scores=np.zeros_like(scores),
         constants=as_floats(constants + tokens[:, :first].sum(dim=1)),
     )

@@ -40,7 +40,6 @@ def head_tokens(job: Job) -> Maps:
     return Maps(
         values=job.on_grid(total),
         units="{score} that heads moved from the patch",
-        scores=job.scores(),
         reason="MLPs, the class token and biases hold the rest of the score",
     )
 

@@ -50,7 +50,6 @@ def grad_eclip(job: Job) -> Maps:
     return Maps(
         values=job.on_grid(values),
         units="{score}, loosened and positive only",
-        scores=job.scores(),
         reason="loosened attention does not share out the score",
     )
 
@@ -64,7 +63,6 @@ def values_x_gradient(job: Job) -> Maps:
     return Maps(
         values=job.on_grid(products[:, job.first_patch :]),
         units="{score}, to first order in the values of the last attention",
-        scores=job.scores(),
         reason="a first-order term does not share out the score",
     )
 

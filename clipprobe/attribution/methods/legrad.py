@@ -48,7 +48,6 @@ def legrad(job: Job, *, n_blocks: int = N_BLOCKS) -> Maps:
     return Maps(
         values=job.on_grid(total[:, job.first_patch :]),
         units="{score} per unit of attention, positive only",
-        scores=job.scores(),
         reason="gradients by attention do not share out the score",
         settings={"n_blocks": n_blocks if job.is_text else 1},
     )

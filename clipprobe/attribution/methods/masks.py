@@ -47,7 +47,6 @@ def keep_only(job: Job, *, window: int = 3, masking: str = "attention") -> Maps:
     return Maps(
         values=job.on_grid(scores),
         units="{score} when only a window around the patch is seen",
-        scores=job.scores(),
         reason="scores of windows do not share out the score",
         settings={"window": window, "masking": masking},
     )
@@ -110,7 +109,6 @@ def _along(
     return Maps(
         values=job.on_grid(np.einsum("pnf,pf->pn", slopes[job.image_of], directions)),
         units=units,
-        scores=job.scores(),
         reason=reason,
         settings={**settings, "n_masks": n_sets},
     )

@@ -29,7 +29,6 @@ def random(job: Job, *, seed: int = 0) -> Maps:
     return Maps(
         values=np.stack(numbers),
         units="no unit: random numbers",
-        scores=job.scores(),
         reason=_REASON,
         settings={"seed": seed},
     )
@@ -42,7 +41,6 @@ def centre(job: Job) -> Maps:
     return Maps(
         values=np.repeat(bell[None], len(job), axis=0),
         units="no unit: nearness to the middle",
-        scores=job.scores(),
         reason=_REASON,
     )
 

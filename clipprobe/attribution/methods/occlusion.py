@@ -58,7 +58,6 @@ def occlusion(job: Job, *, window: int = 2) -> Maps:
     return Maps(
         values=job.on_grid(lost),
         units="{score} lost where a window on the patch has the mean colour",
-        scores=scores,
         reason="losses of single windows do not share out the score",
         settings={"window": side},
     )
@@ -98,7 +97,6 @@ def rise(job: Job, *, n_masks: int = 500, keep: float = 0.5, cells: int = 7, see
         values=mean.numpy() - (total / n_masks)[:, None, None],
         resolution="pixels",
         units="{score} where the pixel is seen, less the mean over masks",
-        scores=job.scores(),
         reason="means over random masks do not share out the score",
         settings={"n_masks": n_masks, "keep": keep, "cells": cells, "seed": seed},
     )

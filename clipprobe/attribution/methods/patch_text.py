@@ -37,7 +37,6 @@ def _compared(job: Job, tokens: Tensor, settings: dict[str, Any], caution: str =
     return Maps(
         values=job.on_grid(torch.einsum("pte,pe->pt", patches, job.directions.double())),
         units="{score} of each patch",
-        scores=job.scores(),
         reason=_REASON,
         caution=caution,
         settings=settings,

@@ -111,7 +111,6 @@ def gradient_x_input(job: Job) -> Maps:
         values=as_floats(products).sum(axis=1),
         resolution="pixels",
         units="{score}, to first order about the image",
-        scores=job.scores(),
         reason="a first-order term does not share out the score",
     )
 

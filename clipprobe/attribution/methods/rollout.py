@@ -56,7 +56,6 @@ def attention_rollout(job: Job, *, first_block: int = 0) -> Maps:
     return Maps(
         values=job.on_grid(reached[:, 0, job.first_patch :][job.image_of]),
         units="share of attention; the same for every text",
-        scores=job.scores(),
         reason=_REASON,
         caution=ROLLOUT_CAUTION,
         settings={"first_block": first_block},
@@ -102,7 +101,6 @@ def chefer(job: Job, *, first_block: int = 0) -> Maps:
     return Maps(
         values=job.on_grid(relevance_of_patches[:, job.first_patch :]),
         units="relevance, positive only",
-        scores=job.scores(),
         reason=_REASON,
         settings={"first_block": first},
     )

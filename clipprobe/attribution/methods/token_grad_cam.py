@@ -62,7 +62,6 @@ def token_grad_cam(job: Job, *, hook: str | None = None) -> Maps:
     return Maps(
         values=job.on_grid(values),
         units="{score} (mean gradient times activation, summed over channels)",
-        scores=job.scores(),
         reason="Grad-CAM does not share out the score, so there is no completeness gap",
         caution=CAUTION if job.targets.units == "cosine similarity" else "",
         settings={"hook": point.name},
