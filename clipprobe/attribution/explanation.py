@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.runs.jsonio import AsJson
+
 Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
+class Explanation(AsJson):
     """An attribution map.
 
     Attributes:
@@ -71,15 +73,6 @@ class Explanation:
         if self.against:
             return f" less {' | '.join(self.against)}"
         return " less the mean text" if self.centred else ""
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types; undefined numbers are null, with ``reason`` beside them."""
-        data = {name: getattr(self, name) for name in self.__slots__}
-        data |= {"map": self.map.tolist(), "tokens": self.tokens.tolist(), "grid": list(self.grid)}
-        data["against"] = list(self.against)
-        for name in _NUMBERS:
-            data[name] = None if math.isnan(data[name]) else data[name]
-        return data | {"settings": dict(self.settings), "provenance": dict(self.provenance)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Explanation:

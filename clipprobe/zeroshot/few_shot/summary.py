@@ -110,16 +110,16 @@ def _set(
             position + (validation_size(int(shots)) if shots != "all" else 0)
             for shots, position in zip(one.cells, one.positions, strict=True)
         ],
-        "zero_shot": resamples.estimate(base, n).to_json(),
+        "zero_shot": resamples.estimate(base, n),
         "curves": {
-            method: [resamples.estimate(right, n).to_json() for right in curve]
+            method: [resamples.estimate(right, n) for right in curve]
             for method, curve in curves.items()
         },
         "differences": {
-            method: [resamples.difference(right, base, n).to_json() for right in curve]
+            method: [resamples.difference(right, base, n) for right in curve]
             for method, curve in curves.items()
         },
-        "crossings": {method: crossing.to_json() for method, crossing in crossings.items()},
+        "crossings": crossings,
         "crossing_text": {
             method: "{} [{}, {}]".format(
                 *(

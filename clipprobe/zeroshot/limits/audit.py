@@ -175,20 +175,12 @@ class _Work:
             "n": items.n,
             "groups": len(set(items.groups.tolist())),
             "chance": items.chance,
-            "verdict": judge(numbers, seed=settings.seed).to_json(),
+            "verdict": judge(numbers, seed=settings.seed),
             "by_wording": {
-                which: {
-                    wording: estimate.to_json()
-                    for wording, estimate in numbers.by_wording(which, seed=settings.seed).items()
-                }
-                for which in numbers.right
+                which: numbers.by_wording(which, seed=settings.seed) for which in numbers.right
             },
-            "matched": {
-                name: estimate.to_json() for name, estimate in matched.scores(items).items()
-            }
-            if items.codes is None
-            else {},
-            "failures": [failure.to_json() for failure in failures],
+            "matched": matched.scores(items) if items.codes is None else {},
+            "failures": failures,
         }
 
     def _row(self, name: str, rows: Mapping[str, Any]) -> dict[str, Any]:
