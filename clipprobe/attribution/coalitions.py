@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.errors import ConfigError
 
-Floats = NDArray[np.float64]
 _RIDGE = 1e-6
 _ROWS_PER_PLAYER = 1.5
 """Least squares are used where there are that many sets per player, a set and its complement

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.attribution.explanation import Explanation, completeness_gaps
 from clipprobe.attribution.jobs import jobs_of, parts_of
 from clipprobe.attribution.registry import (
@@ -235,7 +235,7 @@ def _explanation(
     )
 
 
-def patch_sums(values: NDArray[np.float64], rows: int, columns: int) -> NDArray[np.float64]:
+def patch_sums(values: Floats, rows: int, columns: int) -> Floats:
     """Sums over equal cells of ``(h, w)``; a border narrower than a cell joins the last one."""
     down = np.arange(rows) * (values.shape[0] // rows)
     across = np.arange(columns) * (values.shape[1] // columns)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.runs.jsonio import AsJson
 
 Array = NDArray[np.float32]
@@ -92,9 +93,7 @@ SMALLEST_EFFECT = 1e-5
 """Difference to the baseline below which float32 leaves no digits to check completeness with."""
 
 
-def completeness_gaps(
-    totals: NDArray[np.float64], scores: NDArray[np.float64], baselines: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def completeness_gaps(totals: Floats, scores: Floats, baselines: Floats) -> Floats:
     """``|total - (score - baseline)|`` as a share of ``|score - baseline|``, for each pair.
 
     NaN where the two scores are so close that float32 leaves no digits to compare.

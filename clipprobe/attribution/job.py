@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.errors import UnsupportedHookError
 from clipprobe.models.grid import patch_grid
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from clipprobe.attribution.trace import Trace
     from clipprobe.models import Clip
 
-Floats = NDArray[np.float64]
 _AFTER_ATTENTION = ("attn.out", "attn.z", "attn.head_out", "resid_mid", "resid_post")
 
 

@@ -11,9 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from clipprobe.arrays import Floats
 from clipprobe.errors import ConfigError, UnsupportedHookError
 from clipprobe.registry import Registry
 
@@ -49,11 +47,11 @@ class Maps:
         resolution: ``pixels`` or ``patches``.
     """
 
-    values: NDArray[np.float64]
+    values: Floats
     units: str
-    scores: NDArray[np.float64] | None = None
-    baseline_scores: NDArray[np.float64] | None = None
-    constants: NDArray[np.float64] | None = None
+    scores: Floats | None = None
+    baseline_scores: Floats | None = None
+    constants: Floats | None = None
     reason: str = ""
     caution: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.attribution.masking import KeptTokens
 from clipprobe.errors import ConfigError
 
@@ -49,7 +50,7 @@ class Words:
             owners[list(tokens)] = word
         return owners
 
-    def merged(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def merged(self, values: Floats) -> Floats:
         """Sums over each word's tokens of numbers ``(t,)``."""
         return np.array([values[list(one)].sum() for one in self.tokens])
 
@@ -115,7 +116,7 @@ def encode_words(
     *,
     masking: Masking = "attention",
     batch_size: int = 256,
-) -> NDArray[np.float64]:
+) -> Floats:
     """Unit vectors ``(m, d)`` of a text of which only some words are seen.
 
     Args:
@@ -138,7 +139,7 @@ def encode_words(
     return vectors
 
 
-def _run(clip: Clip, ids: Sequence[int], places: list[list[int]]) -> NDArray[np.float64]:
+def _run(clip: Clip, ids: Sequence[int], places: list[list[int]]) -> Floats:
     import torch
 
     from clipprobe.attribution.job import as_floats

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.attribution.coalitions import coalitions, first_order
 from clipprobe.attribution.words import Words, encode_words, masking_of, words_of
 from clipprobe.errors import ConfigError
@@ -25,7 +25,6 @@ from clipprobe.runs.jsonio import AsJson
 if TYPE_CHECKING:
     from clipprobe.models import Clip
 
-Floats = NDArray[np.float64]
 METHODS = ("gradient", "occlusion", "interactions")
 _BUDGET = 1024
 

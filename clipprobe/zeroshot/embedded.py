@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from clipprobe.arrays import Ints
 from clipprobe.data import Dataset, Failure, ImageRecord, decode_image, require_readable
 from clipprobe.data.images import batches
 from clipprobe.data.label_names import refuse_codes
@@ -124,7 +125,7 @@ def pooled_vectors(clip: Clip, images: Sequence[object]) -> tuple[Floats, Floats
 
 def label_rows(
     records: Sequence[ImageRecord], classes: Sequence[str] | None
-) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
+) -> tuple[tuple[str, ...], Ints]:
     """The classes, and the class of each image.
 
     Args:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from clipprobe.arrays import Floats
 from clipprobe.errors import DataError
 
 if TYPE_CHECKING:
@@ -53,9 +54,9 @@ class CaseOnGrid:
 
     pixels: Bools
     """``(k, H, W)`` masks on the model's input."""
-    patches: NDArray[np.float64]
+    patches: Floats
     """``(k, rows, columns)`` share of each patch that lies in each mask."""
-    zones: NDArray[np.float64]
+    zones: Floats
     """``(k, rows, columns)`` share of each patch that lies in each zone."""
 
 
@@ -83,7 +84,7 @@ def on_input(clip: Clip, mask: Bools, size: tuple[int, int]) -> Bools:
     return np.asarray(large)[top : top + crop[0], left : left + crop[1]].astype(bool)
 
 
-def shares(masks: Bools, grid: tuple[int, int]) -> NDArray[np.float64]:
+def shares(masks: Bools, grid: tuple[int, int]) -> Floats:
     """Share of every cell of the grid that lies in each mask, ``(k, rows, columns)``."""
     from clipprobe.attribution.explaining import patch_sums
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.attribution.explaining import explain_targets
 from clipprobe.attribution.faithfulness.cases import Case, CaseOnGrid, on_grid
 from clipprobe.attribution.faithfulness.metrics import METRICS
@@ -25,7 +25,6 @@ from clipprobe.attribution.faithfulness.variants import variants_of
 if TYPE_CHECKING:
     from clipprobe.models import Clip
 
-Floats = NDArray[np.float64]
 MOST = 64
 """Cases in a chunk, where memory allows it."""
 _IMAGES = 24

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.attribution.explanation import Explanation
 from clipprobe.attribution.faithfulness.removal import CURVES, Protocol, Remover, signed_area
 from clipprobe.errors import ConfigError
@@ -138,7 +139,7 @@ def image_faithfulness(
     grid = patch_grid(clip, pixels)
     remover = Remover(clip, pixels, [text], rule, fitting_batch(clip, _BATCH, rule.steps + 1))
 
-    def curves_of(values: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
+    def curves_of(values: NDArray[Any]) -> dict[str, Floats]:
         maps = values.reshape(1, *grid).astype(np.float64)
         curves = {name: remover.curve(maps, insert=name == "insertion") for name in CURVES}
         if progress is not None:
@@ -182,8 +183,8 @@ def n_encodings(n_maps: int, *, protocol: Protocol | None = None, n_orders: int 
 
 def _scores(
     method: str,
-    curves: Mapping[str, NDArray[np.float64]],
-    random: Mapping[str, NDArray[np.float64]],
+    curves: Mapping[str, Floats],
+    random: Mapping[str, Floats],
 ) -> MapScores:
     values = {name: float(signed_area(curve, name)[0]) for name, curve in curves.items()}
     return MapScores(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from clipprobe.arrays import softmax
+from clipprobe.arrays import Floats, softmax
 from clipprobe.attribution.methods.paths import baseline_pixels
 from clipprobe.errors import ConfigError
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from clipprobe.models import Clip
 
-Floats = NDArray[np.float64]
 FILLS = ("mean", "black", "blur")
 SCORES = ("cosine", "logit", "softmax", "top1", "top5")
 CURVES = ("deletion", "insertion")

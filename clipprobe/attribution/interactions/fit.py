@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.attribution.coalitions import Coalitions, first_order, second_order
 
-Floats = NDArray[np.float64]
 TERMS = ("first order", "cross terms", "first order and cross terms", "all")
 
 

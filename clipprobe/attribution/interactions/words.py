@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from clipprobe.arrays import Floats
 from clipprobe.attribution.coalitions import Coalitions, coalitions, first_order
 from clipprobe.attribution.words import Masking, Words, encode_words, masking_of, words_of
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
 
-Floats = NDArray[np.float64]
 BUDGET = 1024
 
 

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.attribution.job import as_floats
 from clipprobe.attribution.masking import encode_masked
 from clipprobe.attribution.registry import TRANSFORMERS, Maps, Method
 from clipprobe.errors import ConfigError
 
 if TYPE_CHECKING:
-    from clipprobe.attribution.job import Floats, Job
+    from clipprobe.attribution.job import Job
 
 
 def cci(job: Job, *, n_clusters: int = 7, seed: int = 0) -> Maps:

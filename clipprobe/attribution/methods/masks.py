@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clipprobe.arrays import Floats
 from clipprobe.attribution.coalitions import Coalitions, coalitions, first_order
 from clipprobe.attribution.job import as_floats
 from clipprobe.attribution.masking import encode_masked, encode_mean_pixel
@@ -23,7 +24,7 @@ from clipprobe.errors import ConfigError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from clipprobe.attribution.job import Floats, Job
+    from clipprobe.attribution.job import Job
 
 MASKINGS = ("attention", "mean_pixel")
 

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.attribution.explanation import completeness_gaps
-from clipprobe.attribution.job import Floats, as_floats
+from clipprobe.attribution.job import as_floats
 from clipprobe.attribution.registry import Maps, Method
 from clipprobe.errors import ConfigError
 from clipprobe.memory import fitting_batch

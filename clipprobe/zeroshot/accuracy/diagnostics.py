@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from clipprobe.arrays import Ints
 from clipprobe.errors import DataError
 from clipprobe.runs.jsonio import AsJson
 from clipprobe.statistics import Estimate, difference_of_paired_proportions
@@ -46,7 +47,7 @@ class PromptExperiment:
 
     images: Floats
     """Unit vectors, ``(n, d)``."""
-    labels: npt.NDArray[np.int64]
+    labels: Ints
     classes: tuple[str, ...]
     templates: tuple[str, ...]
     sentences: Floats

@@ -16,9 +16,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from clipprobe.arrays import Floats
 from clipprobe.statistics import Estimate
 
-Floats = npt.NDArray[np.float64]
 LEVEL = 0.95
 _METHOD = "bootstrap over draws and classes, {} times, 95 %"
 

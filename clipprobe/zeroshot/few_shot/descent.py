@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from clipprobe.arrays import Floats
+
 Array = npt.NDArray[Any]
-Floats = npt.NDArray[np.float64]
 _MEMORY = 8
 _MOST_STEPS = 500
 _PATIENCE = 4

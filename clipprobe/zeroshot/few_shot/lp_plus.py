@@ -19,9 +19,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from clipprobe.arrays import Floats
 from clipprobe.errors import ConfigError, DataError
 
-Floats = npt.NDArray[np.float64]
 Recipe = Literal["blocks", "authors"]
 _BATCH = 256
 

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from clipprobe.arrays import Floats
 from clipprobe.zeroshot.few_shot.descent import Labels
 
 Array = npt.NDArray[Any]
-Floats = npt.NDArray[np.float64]
 _MOST_STEPS = 60
 _MOST_PRODUCTS = 200
 _SHARE = 0.1

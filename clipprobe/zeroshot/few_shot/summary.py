@@ -7,14 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from clipprobe.zeroshot.few_shot.crossing import Resamples, crossing_text
 from clipprobe.zeroshot.few_shot.draws import ALL, USUAL, Rows, Shots, Split, validation_size
 from clipprobe.zeroshot.few_shot.sweep import METHODS, Cell, LabelledVectors
 from clipprobe.zeroshot.settings import FewShotAudit
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

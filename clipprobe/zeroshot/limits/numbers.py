@@ -18,14 +18,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from clipprobe.arrays import unit_rows
+from clipprobe.arrays import Floats, Ints, unit_rows
 from clipprobe.statistics import Estimate
 from clipprobe.zeroshot.limits.items import Items, folds
 from clipprobe.zeroshot.limits.logit import Sides, choose_ridge, fit_scores
 
-Floats = npt.NDArray[np.float64]
 N_FOLDS = 5
 N_INNER = 4
 """Parts of a fitting part, one of which chooses the ridge."""
@@ -109,7 +107,7 @@ def _fitted_once(items: Items, name: str, *, seed: int, share: float) -> Floats:
     return right
 
 
-def share_right(scores: Floats, truth: npt.NDArray[np.int64]) -> Floats:
+def share_right(scores: Floats, truth: Ints) -> Floats:
     """1 where the true option has the best score, 0 where another has; options that tie for the
     best share it, as a guess among them would on average, ``(n,)``."""
     scale = np.abs(scores).max(axis=1, keepdims=True)

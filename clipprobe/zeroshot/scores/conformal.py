@@ -18,11 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from clipprobe.arrays import Floats
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.runs.jsonio import AsJson
 from clipprobe.statistics import Estimate, cluster_bootstrap, wilson
-
-Floats = npt.NDArray[np.float64]
 
 
 def conformal_p(scores: npt.ArrayLike, calibration: npt.ArrayLike) -> Floats:
