@@ -18,50 +18,47 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation(AsJson):
-    """An attribution map.
-
-    Attributes:
-        method: Name of the method.
-        target: The texts, or the unit with its pooling.
-        kind: ``text`` or ``unit``.
-        map: ``(h, w)`` attributions at the method's own resolution; positive raises the score.
-        resolution: ``pixels`` (of the model's input) or ``patches``.
-        units: What the numbers of the map are, and what their sum means.
-        tokens: ``(n_patches,)`` attribution of each patch, row by row, without the class token; of
-            a map in pixels, the sum over each patch.
-        grid: Rows and columns of the patches.
-        score: What is explained.
-        baseline_score: The score of the baseline; NaN where the method has none.
-        constant: What belongs to no patch: the class token's share and other constants; 0 where
-            the method has none.
-        completeness_gap: ``|sum(map) + constant - (score - baseline_score)|`` as a share of
-            ``|score - baseline_score|``; NaN where undefined.
-        reason: Why numbers are undefined; empty where all are defined.
-        caution: What is known against maps of this kind; empty if nothing.
-        settings: Settings of the method, resolved.
-        against: Texts whose mean was subtracted from the text.
-        centred: Whether the mean text was subtracted from the text.
-        provenance: Model, versions, target.
-    """
+    """An attribution map."""
 
     method: str
+    """Name of the method."""
     target: str
+    """The texts, or the unit with its pooling."""
     kind: str
+    """``text`` or ``unit``."""
     map: Array
+    """``(h, w)`` attributions at the method's own resolution; positive raises the score."""
     resolution: str
+    """``pixels`` (of the model's input) or ``patches``."""
     units: str
+    """What the numbers of the map are, and what their sum means."""
     tokens: Array
+    """``(n_patches,)`` attribution of each patch, row by row, without the class token; of a map in
+    pixels, the sum over each patch."""
     grid: tuple[int, int]
+    """Rows and columns of the patches."""
     score: float
+    """What is explained."""
     baseline_score: float
+    """The score of the baseline; NaN where the method has none."""
     completeness_gap: float
+    """``|sum(map) + constant - (score - baseline_score)|`` as a share of
+    ``|score - baseline_score|``; NaN where undefined."""
     reason: str
+    """Why numbers are undefined; empty where all are defined."""
     settings: Mapping[str, Any]
+    """Settings of the method, resolved."""
     provenance: Mapping[str, Any]
+    """Model, versions, target."""
     caution: str = ""
+    """What is known against maps of this kind; empty if nothing."""
     constant: float = 0.0
+    """What belongs to no patch: the class token's share and other constants; 0 where the method has
+    none."""
     against: tuple[str, ...] = ()
+    """Texts whose mean was subtracted from the text."""
     centred: bool = False
+    """Whether the mean text was subtracted from the text."""
 
     @property
     def patches(self) -> Array:

@@ -31,35 +31,32 @@ _BUDGET = 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WordExplanation(AsJson):
-    """The score of one image and one text, by words.
-
-    Attributes:
-        method: ``gradient``, ``occlusion`` or ``interactions``.
-        text: The text.
-        words: Its words.
-        values: ``(n_words,)`` attributions; positive raises the score.
-        token_words: The word of each token; -1 for special tokens.
-        token_values: ``(t,)``; NaN where the method works on whole words.
-        special: What special tokens hold; NaN where the method does not touch them.
-        score: The cosine.
-        units: What the values are.
-        masking: How words were taken out: ``attention``, ``delete``, or empty.
-        reason: Why numbers are undefined; empty where all are defined.
-        provenance: Model, versions.
-    """
+    """The score of one image and one text, by words."""
 
     method: str
+    """``gradient``, ``occlusion`` or ``interactions``."""
     text: str
+    """The text."""
     words: tuple[str, ...]
+    """Its words."""
     values: Floats
+    """``(n_words,)`` attributions; positive raises the score."""
     token_words: tuple[int, ...]
+    """The word of each token; -1 for special tokens."""
     token_values: Floats
+    """``(t,)``; NaN where the method works on whole words."""
     special: float
+    """What special tokens hold; NaN where the method does not touch them."""
     score: float
+    """The cosine."""
     units: str
+    """What the values are."""
     masking: str
+    """How words were taken out: ``attention``, ``delete``, or empty."""
     reason: str
+    """Why numbers are undefined; empty where all are defined."""
     provenance: Mapping[str, Any]
+    """Model, versions."""
 
 
 def explain_words(

@@ -21,26 +21,23 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Case:
-    """One image with one text that names one of the things in it.
-
-    Attributes:
-        image: In any form that models take.
-        text: Names the thing ``own``.
-        masks: ``(k, h, w)`` pixels of the k things shown, on the image as it is.
-        zones: ``(k, h, w)``; whichever of them a map is strongest in is the thing it points at.
-            Quadrants, or the masks themselves.
-        own: Which of the things the text names.
-        names: Names of the things, for texts that contrast them.
-        scene: Cases of one scene are resampled together.
-    """
+    """One image with one text that names one of the things in it."""
 
     image: Any
+    """In any form that models take."""
     text: str
+    """Names the thing ``own``."""
     masks: Bools
+    """``(k, h, w)`` pixels of the k things shown, on the image as it is."""
     zones: Bools
+    """``(k, h, w)``; whichever of them a map is strongest in is the thing it points at. Quadrants,
+    or the masks themselves."""
     own: int
+    """Which of the things the text names."""
     names: tuple[str, ...]
+    """Names of the things, for texts that contrast them."""
     scene: str
+    """Cases of one scene are resampled together."""
 
     @property
     def n_objects(self) -> int:

@@ -33,23 +33,20 @@ REMOVAL = (*CURVES, "drop", "increase")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
-    """How patches are taken away, and what is read.
-
-    Attributes:
-        fill: What covers a patch: ``mean`` colour, ``black``, or the image's own ``blur``.
-        score: ``cosine``, ``logit``, ``softmax`` over the prompts, or whether the text is the best
-            (``top1``) or among the best five of the prompts.
-        prompts: What softmax and ranks run over.
-        steps: Points of a curve, besides its start.
-        until: Share of the patches that the last point takes away; 1 is the full range, 0.5 with
-            10 steps and ``top1`` the protocol of Grad-ECLIP and CCI.
-    """
+    """How patches are taken away, and what is read."""
 
     fill: str = "mean"
+    """What covers a patch: ``mean`` colour, ``black``, or the image's own ``blur``."""
     score: str = "cosine"
+    """``cosine``, ``logit``, ``softmax`` over the prompts, or whether the text is the best
+    (``top1``) or among the best five of the prompts."""
     prompts: tuple[str, ...] = ()
+    """What softmax and ranks run over."""
     steps: int = 8
+    """Points of a curve, besides its start."""
     until: float = 1.0
+    """Share of the patches that the last point takes away; 1 is the full range, 0.5 with 10 steps
+    and ``top1`` the protocol of Grad-ECLIP and CCI."""
 
     def __post_init__(self) -> None:
         if self.fill not in FILLS or self.score not in SCORES:

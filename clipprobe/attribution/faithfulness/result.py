@@ -17,21 +17,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One number.
-
-    Attributes:
-        method: Of attribution.
-        centred: Whether the mean text was subtracted.
-        n_objects: Things shown in an image.
-        metric: Higher is better.
-        estimate: Mean over cases, with an interval over scenes.
-    """
+    """One number."""
 
     method: str
+    """Of attribution."""
     centred: bool
+    """Whether the mean text was subtracted."""
     n_objects: int
+    """Things shown in an image."""
     metric: str
+    """Higher is better."""
     estimate: Estimate
+    """Mean over cases, with an interval over scenes."""
 
     @property
     def low(self) -> float:
@@ -41,27 +38,24 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Faithfulness(AsJson):
-    """Which method to believe on this model and data.
-
-    Attributes:
-        rows: Of the methods.
-        measures: The same metrics of three explanations made from the truth: ``perfect``,
-            ``random importance`` and ``random``.
-        refused_metrics: Metric and number of things -> why it is not printed: it does not rank
-            those three in this order.
-        refused_methods: Method -> why it has no map of this model.
-        protocol: How patches are covered and scored, in a sentence.
-        settings: Of the methods.
-        provenance: Model, versions, number of cases and scenes, seed.
-    """
+    """Which method to believe on this model and data."""
 
     rows: tuple[Row, ...]
+    """Of the methods."""
     measures: tuple[Row, ...]
+    """The same metrics of three explanations made from the truth: ``perfect``, ``random
+    importance`` and ``random``."""
     refused_metrics: Mapping[str, str]
+    """Metric and number of things -> why it is not printed: it does not rank those three in this
+    order."""
     refused_methods: Mapping[str, str]
+    """Method -> why it has no map of this model."""
     protocol: str
+    """How patches are covered and scored, in a sentence."""
     settings: Mapping[str, Mapping[str, Any]]
+    """Of the methods."""
     provenance: Mapping[str, Any]
+    """Model, versions, number of cases and scenes, seed."""
 
     @property
     def table(self) -> pd.DataFrame:
