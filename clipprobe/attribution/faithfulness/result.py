@@ -43,8 +43,8 @@ class Faithfulness(AsJson):
     rows: tuple[Row, ...]
     """Of the methods."""
     measures: tuple[Row, ...]
-    """The same metrics of three explanations made from the truth: ``perfect``, ``random
-    importance`` and ``random``."""
+    """The same metrics of three explanations made from the truth: ``perfect``,
+    ``random importance`` and ``random``."""
     refused_metrics: Mapping[str, str]
     """Metric and number of things -> why it is not printed: it does not rank those three in this
     order."""
