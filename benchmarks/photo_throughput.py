@@ -6,8 +6,8 @@ Photos are made up (smooth noise with edges, JPEG, quality 90) and lie in a fold
 the model has the size of ViT-B/32 and random weights. The base is the vision tower on pixels that
 are already prepared, in batches side by side of one thread each, as many as there are threads: a
 pass that torch splits over the threads is slower, and an easier base. Ours reads, decodes, resizes
-and encodes the files: ``encode_records``, and the whole ``audit_zeroshot`` with its texts, tables and
-report. Rounds are interleaved; printed is the ratio of images per second of each round, and its
+and encodes the files: ``encode_records``, and the whole ``audit_zeroshot`` with its texts, tables
+and report. Rounds are interleaved; printed is the ratio of images per second of each round, and its
 median.
 """
 

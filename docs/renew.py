@@ -224,8 +224,8 @@ def maps_of(page: str) -> Image.Image:
         Picture(concept="dog", size=0.46, center=(0.72, 0.7)),
     )
     image = render(Scene(items=items, size_px=clip.image_size)).image
-    methods = dict.fromkeys((*MAPPED[page], "random"), {})
-    found = explain_many(clip, [image], ["a cat"], methods)
+    names = (*MAPPED[page], "random")
+    found = explain_many(clip, [image], ["a cat"], {name: {} for name in names})
     maps = [(name, rows[0].patches) for name, rows in found.items()]
     return side_by_side(clip.preprocess.to_grid(image), maps, columns=4 if len(maps) > 4 else 5)
 
