@@ -31,7 +31,6 @@ class Job:
         batch_size: Most images in one forward pass without gradients.
         gradients: Most images in one forward and backward pass that a method makes of its own.
             None: as many as without gradients.
-        needs: What the methods that will run read of the shared pass.
     """
 
     def __init__(
@@ -43,7 +42,6 @@ class Job:
         *,
         batch_size: int = 32,
         gradients: int | None = None,
-        needs: Iterable[str] = (),
     ) -> None:
         self.clip = clip
         self.pixels = pixels.to(clip.device)
@@ -55,7 +53,8 @@ class Job:
         self.batch_size = batch_size
         self.gradients = batch_size if gradients is None else gradients
         self.grid = patch_grid(clip, pixels)
-        self.needs = set(needs)
+        self.needs: set[str] = set()
+        """What the methods that will run read of the shared pass."""
         self.cache: dict[Any, Any] = {}
         """What methods of one family share, under keys of their own."""
         self._trace: Trace | None = None

@@ -35,7 +35,7 @@ class Trace:
             scores of the pairs from them.
         tail: The features computed again by a pooling head on the detached final stream, with a
             graph of their own; None without such a head.
-        kept: Name -> value in the graph.
+        tensors: Name -> value in the graph.
         local: Hook points whose gradient of the score read off their block is wanted too.
     """
 

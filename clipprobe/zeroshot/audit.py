@@ -133,7 +133,7 @@ class _Work:
         )
         logits = self.clip.logits(embedded.vectors, experiment.vectors(sentences))
         names = [*classes, *(name for new in self.others.values() for name in new)]
-        hold = withheld_because(in_sentences(names, self.question.templates))
+        withheld = withheld_because(in_sentences(names, self.question.templates))
         accuracy = measure(logits, labels, seed=seed)
         effects = template_effects(experiment, seed=seed) + name_effects(
             experiment, renamed, seed=seed
@@ -144,7 +144,7 @@ class _Work:
             effects,
             classes=classes,
             templates=self.question.templates,
-            hold=hold,
+            hold=withheld,
         )
         tables = {
             CLASSES: [
@@ -172,7 +172,7 @@ class _Work:
         }
         return Outcome(
             value=None,
-            files=[] if hold else [(RESULTS, rows), *tables.items()],
+            files=[] if withheld else [(RESULTS, rows), *tables.items()],
             summary=lambda: summary,
             page=lambda run: build_page(run, self.clip.provenance()),
             used=len(embedded.records),
