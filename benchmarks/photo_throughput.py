@@ -6,8 +6,8 @@ Photos are made up (smooth noise with edges, JPEG, quality 90) and lie in a fold
 the model has the size of ViT-B/32 and random weights. The base is the vision tower on pixels that
 are already prepared, in batches side by side of one thread each, as many as there are threads: a
 pass that torch splits over the threads is slower, and an easier base. Ours reads, decodes, resizes
-and encodes the files: ``embed``, and the whole ``audit_zeroshot`` with its texts, tables and
-report. Rounds are interleaved; printed is the ratio of images per second of each round, and its
+and encodes the files: ``encode_records``, and the whole ``audit_zeroshot`` with its texts, tables
+and report. Rounds are interleaved; printed is the ratio of images per second of each round, and its
 median.
 """
 
@@ -29,7 +29,7 @@ from clipprobe.data import open_dataset
 from clipprobe.models.clip import Clip
 from clipprobe.models.threads import one_thread_each
 from clipprobe.zeroshot import audit_zeroshot
-from clipprobe.zeroshot.embedded import embed
+from clipprobe.zeroshot.embedded import encode_records
 
 CLASSES = 10
 BATCH = 32
@@ -65,10 +65,10 @@ def rounds(clip: Clip, folder: Path, n: int, times: int) -> dict[str, list[float
     batches = [torch.randn(min(BATCH, n - at), 3, 224, 224) for at in range(0, n, BATCH)]
     found: dict[str, list[float]] = {"embed": [], "audit_zeroshot": []}
     bare(clip, batches[:2])
-    embed(clip, open_dataset(folder / "photos", limit=BATCH), batch_size=BATCH)
+    encode_records(clip, open_dataset(folder / "photos", limit=BATCH).records, BATCH)
     for number in range(times):
         base = seconds(lambda: bare(clip, batches))
-        ours = seconds(lambda: embed(clip, dataset, batch_size=BATCH))
+        ours = seconds(lambda: encode_records(clip, dataset.records, BATCH))
         out = folder / f"run-{number}"
         whole = seconds(
             lambda out=out: audit_zeroshot(clip, dataset, batch_size=BATCH, out=out)  # type: ignore[misc]

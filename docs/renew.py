@@ -5,7 +5,7 @@
     python docs/renew.py --measure              # evaluate, audit, choose unit and attack, write
     python docs/renew.py --audit                # curves and limits alone, then write
     python docs/renew.py --type                 # type the README's commands, then write
-    python docs/renew.py --draw                 # the pictures of neurons/circuits.md alone
+    python docs/renew.py --draw                 # the pictures of circuits and of maps alone
     python docs/renew.py --weights RUN/model    # take these weights first, then all of the above
 
 The file is ``clipprobe/assets/emoji-clip/evaluation.json``. ``--missed NAME=REASON`` records why
@@ -29,9 +29,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 import clipprobe
 from attacks.typographic import TypographicAttack
+from clipprobe.attribution import explain_many
+from clipprobe.figures.attribution import side_by_side
 from clipprobe.models.checkpoints.bundled import bundled_folder
 from clipprobe.neurons.multimodality.gallery.writing import write_gallery
 from clipprobe.pretraining.audited import CHART, audit_section, curves_chart, measure_audits
@@ -41,7 +44,7 @@ from clipprobe.pretraining.export import CARD, EVALUATION, HISTORY, card_text, w
 from clipprobe.pretraining.recipe import emoji_clip
 from clipprobe.report.numbers import format_cell
 from clipprobe.statistics import difference_of_paired_proportions
-from clipprobe.stimuli import concept_set, concepts, render
+from clipprobe.stimuli import Picture, Scene, concept_set, concepts, render
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # as a script it finds its own folder alone
 
@@ -57,6 +60,21 @@ DRAWN = {
     "path-patch.svg": "head_svg",
     "logit-lens.svg": "lens_svg",
     "attribution-patching.svg": "heads_svg",
+}
+METHODS = ROOT / "docs" / "methods"
+#: Page of attribution methods -> those whose maps of one scene it shows.
+MAPPED = {
+    "gradients": (
+        "grad_eclip",
+        "values_x_gradient",
+        "legrad",
+        "token_grad_cam",
+        "gradient_x_input",
+        "integrated_gradients",
+    ),
+    "patch-text": ("patch_cosine", "maskclip", "value_value"),
+    "relevance": ("attnlrp", "chefer", "attention_rollout"),
+    "removal": ("keep_only", "banzhaf", "attention_occlusion", "cci", "occlusion", "rise"),
 }
 #: Ways to write that the best attack is chosen from.
 SIZES, POSITIONS, PAPERS = (0.2, 0.28, 0.36), ("center", "bottom"), (None, "white")
@@ -197,12 +215,30 @@ def example_values(page: Path) -> dict[str, Any]:
     return values
 
 
+def maps_of(page: str) -> Image.Image:
+    """A scene of two things, and the maps of its score with one of them: by the methods of a page,
+    and one of random numbers, the control."""
+    clip = clipprobe.load(device="cpu")
+    items = (
+        Picture(concept="cat", size=0.46, center=(0.28, 0.3)),
+        Picture(concept="dog", size=0.46, center=(0.72, 0.7)),
+    )
+    image = render(Scene(items=items, size_px=clip.image_size)).image
+    names = (*MAPPED[page], "random")
+    found = explain_many(clip, [image], ["a cat"], {name: {} for name in names})
+    maps = [(name, rows[0].patches) for name, rows in found.items()]
+    return side_by_side(clip.preprocess.to_grid(image), maps, columns=4 if len(maps) > 4 else 5)
+
+
 def draw() -> None:
-    """Draw the pictures of the page of circuits anew."""
+    """Draw the pictures of the pages of circuits and of attribution methods anew."""
     values = example_values(CIRCUITS)
     for picture, name in DRAWN.items():
         (ROOT / "docs" / "images" / picture).write_text(values[name], encoding="utf-8")
         print(f"drawn: docs/images/{picture}")
+    for page in MAPPED:
+        maps_of(page).save(ROOT / "docs" / "images" / f"maps-{page}.webp", lossless=True)
+        print(f"drawn: docs/images/maps-{page}.webp")
 
 
 def wrapped(text: str) -> str:
@@ -272,7 +308,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--choose", action="store_true", help="choose unit and attack again")
     parser.add_argument("--audit", action="store_true", help="audit few-shot and limits again")
     parser.add_argument("--type", action="store_true", help="type the README's commands again")
-    parser.add_argument("--draw", action="store_true", help="draw the pictures of circuits again")
+    parser.add_argument("--draw", action="store_true", help="draw circuits and maps again")
     parser.add_argument("--keep", type=Path, help="where --type types, for docs/pictures.py")
     parser.add_argument("--weights", type=Path, help="a model folder that replaces the bundled one")
     parser.add_argument("--missed", action="append", default=[], metavar="NAME=REASON")

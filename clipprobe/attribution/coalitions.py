@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.errors import ConfigError
 
-Floats = NDArray[np.float64]
 _RIDGE = 1e-6
 _ROWS_PER_PLAYER = 1.5
 """Least squares are used where there are that many sets per player, a set and its complement
@@ -25,19 +25,16 @@ counting once; with fewer, plain covariances."""
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coalitions:
-    """Sets of players.
-
-    Attributes:
-        members: ``(m, n)`` bool.
-        weights: ``(m,)``, sum 1.
-        p: Probability of each player.
-        exhaustive: Whether these are all sets, with their probabilities.
-    """
+    """Sets of players."""
 
     members: NDArray[np.bool_]
+    """``(m, n)`` bool."""
     weights: Floats
+    """``(m,)``, sum 1."""
     p: float
+    """Probability of each player."""
     exhaustive: bool
+    """Whether these are all sets, with their probabilities."""
 
 
 def coalitions(n: int, budget: int, *, p: float = 0.5, seed: int = 0) -> Coalitions:

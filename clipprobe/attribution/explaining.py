@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.attribution.explanation import Explanation, completeness_gaps
 from clipprobe.attribution.jobs import jobs_of, parts_of
 from clipprobe.attribution.registry import (
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from clipprobe.hooks import UnitAddress
     from clipprobe.models import Clip
 
-Option = tuple[tuple[str, ...], bool]
 DEFAULTS = ("head_tokens", "grad_eclip", "integrated_gradients")
 """For texts, the first that supports the model: of the methods that cost at most four forward
 passes, those that told four things apart best (``docs/methods/faithfulness.md``)."""
@@ -166,15 +165,8 @@ def explain_many(
     if not images:
         return {name: () for name in methods}
     targets = targets_of(clip, texts, pool=pool, against=against, centre=centre)
-    option = _option(targets, against, centre)
     return explain_targets(
-        clip,
-        images,
-        targets,
-        methods,
-        options=[option] * len(images),
-        batch_size=batch_size,
-        memory_gb=memory_gb,
+        clip, images, targets, methods, batch_size=batch_size, memory_gb=memory_gb
     )
 
 
@@ -184,15 +176,10 @@ def explain_targets(
     targets: Targets,
     methods: Mapping[str, Mapping[str, Any]],
     *,
-    options: Sequence[Option],
     batch_size: int = 16,
     memory_gb: float | None = None,
 ) -> dict[str, tuple[Explanation, ...]]:
-    """The engine: targets made before, one per image; see :func:`explain_many`.
-
-    Args:
-        options: What was subtracted from each text: the texts of ``against``, and whether centred.
-    """
+    """The engine: targets made before, one per image; see :func:`explain_many`."""
     by_name = {name: find_method(name, settings) for name, settings in methods.items()}
     for name, method in by_name.items():
         check_support(name, method, clip, unit=targets.kind == "unit")
@@ -203,27 +190,17 @@ def explain_targets(
         job.needs.update(name for method in by_name.values() for name in method.needs(job))
         for name, method in by_name.items():
             maps = method(job, **methods[name])
-            for row, pair in enumerate(pairs):
-                results[name][pair] = _explanation(name, job, maps, row, options[pair], provenance)
+            scores = job.scores() if maps.scores is None else maps.scores
+            for row, (pair, score) in enumerate(zip(pairs, scores.tolist(), strict=True)):
+                results[name][pair] = _explanation(name, job, maps, row, score, provenance)
     return {name: tuple(one for one in rows if one is not None) for name, rows in results.items()}
 
 
-def _option(targets: Targets, against: Sequence[str] | None, centre: bool) -> Option:
-    if targets.kind == "unit" or not against:
-        return (), centre
-    return tuple([against] if isinstance(against, str) else against), centre
-
-
 def _explanation(
-    name: str,
-    job: Job,
-    maps: Maps,
-    row: int,
-    option: Option,
-    provenance: Mapping[str, Any],
+    name: str, job: Job, maps: Maps, row: int, score: float, provenance: Mapping[str, Any]
 ) -> Explanation:
     values = maps.values[row]
-    score, baseline, constant = float(maps.scores[row]), math.nan, 0.0
+    baseline, constant = math.nan, 0.0
     if maps.constants is not None:
         constant = float(maps.constants[row])
     gap, reason = math.nan, maps.reason
@@ -253,12 +230,12 @@ def _explanation(
         settings={**maps.settings, **(maps.own[row] if maps.own else {})},
         provenance={**provenance, "target": targets.names[row], "method": name},
         constant=constant,
-        against=option[0],
-        centred=option[1],
+        against=targets.against,
+        centred=targets.centred,
     )
 
 
-def patch_sums(values: NDArray[np.float64], rows: int, columns: int) -> NDArray[np.float64]:
+def patch_sums(values: Floats, rows: int, columns: int) -> Floats:
     """Sums over equal cells of ``(h, w)``; a border narrower than a cell joins the last one."""
     down = np.arange(rows) * (values.shape[0] // rows)
     across = np.arange(columns) * (values.shape[1] // columns)

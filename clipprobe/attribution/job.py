@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.errors import UnsupportedHookError
 from clipprobe.models.grid import patch_grid
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from clipprobe.attribution.trace import Trace
     from clipprobe.models import Clip
 
-Floats = NDArray[np.float64]
 _AFTER_ATTENTION = ("attn.out", "attn.z", "attn.head_out", "resid_mid", "resid_post")
 
 
@@ -32,7 +31,6 @@ class Job:
         batch_size: Most images in one forward pass without gradients.
         gradients: Most images in one forward and backward pass that a method makes of its own.
             None: as many as without gradients.
-        needs: What the methods that will run read of the shared pass.
     """
 
     def __init__(
@@ -44,7 +42,6 @@ class Job:
         *,
         batch_size: int = 32,
         gradients: int | None = None,
-        needs: Iterable[str] = (),
     ) -> None:
         self.clip = clip
         self.pixels = pixels.to(clip.device)
@@ -56,7 +53,8 @@ class Job:
         self.batch_size = batch_size
         self.gradients = batch_size if gradients is None else gradients
         self.grid = patch_grid(clip, pixels)
-        self.needs = set(needs)
+        self.needs: set[str] = set()
+        """What the methods that will run read of the shared pass."""
         self.cache: dict[Any, Any] = {}
         """What methods of one family share, under keys of their own."""
         self._trace: Trace | None = None
@@ -162,8 +160,7 @@ class Job:
 
 def as_floats(values: Tensor) -> Floats:
     """A detached float64 copy on the host."""
-    array: Floats = values.detach().cpu().double().numpy()
-    return array
+    return values.detach().cpu().double().numpy()
 
 
 def _attention_before(point: Any) -> int | None:

@@ -30,19 +30,16 @@ shared pass, its gradients, and the values, leaves and gradients of AttnLRP's tw
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """How large the parts of an explanation may be.
-
-    Attributes:
-        images: Distinct images in a job.
-        pairs: Pairs in a job.
-        encodings: Images in one forward pass without gradients.
-        gradients: Images in one forward and backward pass of a method that has its own.
-    """
+    """How large the parts of an explanation may be."""
 
     images: int
+    """Distinct images in a job."""
     pairs: int
+    """Pairs in a job."""
     encodings: int = ENCODINGS
+    """Images in one forward pass without gradients."""
     gradients: int = ENCODINGS
+    """Images in one forward and backward pass of a method that has its own."""
 
 
 def parts_of(clip: Clip, batch_size: int, n: int, memory_gb: float | None = None) -> Parts:

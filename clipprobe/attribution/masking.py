@@ -65,6 +65,7 @@ def encode_masked(job: Job, masks: Tensor) -> Tensor:
     Raises:
         UnsupportedHookError: the tower has no patch tokens, or nothing would be left of them.
     """
+    import torch
 
     tower = job.clip.anatomy.vision
     if not tower.blocks:
@@ -83,17 +84,12 @@ def encode_masked(job: Job, masks: Tensor) -> Tensor:
             f"{job.clip.id} has no class token, so an image without any patch has no embedding: "
             "keep at least one."
         )
-    features_of_all: Tensor | None = None
-    order = counts.argsort(stable=True)
-    for rows in _equal_runs(order, counts, job):
-        pixels = job.pixels[rows // m]
+    runs, features = [], []
+    for rows in _equal_runs(counts, job):
         patches = flat[rows].nonzero()[:, 1].view(len(rows), -1)
-        features = _run_part(job, pixels, patches)
-        if features_of_all is None:
-            features_of_all = features.new_zeros(n * m, features.shape[-1])
-        features_of_all[rows.to(features_of_all.device)] = features
-    assert features_of_all is not None
-    return features_of_all.view(n, m, -1)
+        runs.append(rows)
+        features.append(_run_part(job, job.pixels[rows // m], patches))
+    return torch.cat(features)[torch.cat(runs).argsort()].view(n, m, -1)
 
 
 def encode_mean_pixel(job: Job, masks: Tensor) -> Tensor:
@@ -103,12 +99,11 @@ def encode_mean_pixel(job: Job, masks: Tensor) -> Tensor:
     n = len(job.pixels)
     masks = masks.expand(n, *masks.shape) if masks.ndim == 2 else masks
     m = masks.shape[1]
-    size = tuple(job.pixels.shape[-2:])
+    high, wide = job.pixels.shape[-2:]
     parts = []
     for part in torch.split(torch.arange(n * m), job.batch_size):
         cells = masks.reshape(n * m, 1, *job.grid)[part].to(job.pixels)
-        parts.append(job.pixels[part // m] * spread(cells, (size[0], size[1])))
-        parts[-1] = job.encode(parts[-1])
+        parts.append(job.encode(job.pixels[part // m] * spread(cells, (high, wide))))
     return torch.cat(parts).view(n, m, -1)
 
 
@@ -122,12 +117,12 @@ def spread(cells: Tensor, size: tuple[int, int]) -> Tensor:
     return cells[..., axes[0].to(cells.device), :][..., axes[1].to(cells.device)]
 
 
-def _equal_runs(order: Tensor, counts: Tensor, job: Job) -> Iterable[Tensor]:
+def _equal_runs(counts: Tensor, job: Job) -> Iterable[Tensor]:
     """Rows in runs of equal count, as long as a batch of whole images has tokens."""
     import torch
 
     for count in torch.unique(counts):
-        rows = order[counts[order] == count]
+        rows = (counts == count).nonzero()[:, 0]
         most = max(1, job.batch_size * (job.n_patches + 1) // (int(count) + 1))
         yield from torch.split(rows, most)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.attribution.explanation import Explanation
+from clipprobe.attribution.registry import NULLS
 from clipprobe.report import Block, Chart, MapExplorer, MapLayer, Page, Paragraph, Section, Table
 from clipprobe.report import Warning as Note
 from clipprobe.report.numbers import format_number
@@ -75,9 +76,10 @@ def explanation_page(
     if parts is not None:
         direction = clip.encode_texts([first.target])[0]
         sections.append(Section("Heads, neurons and constants", [_parts(parts, direction)]))
+    what = "Activation" if first.kind == "unit" else "Cosine similarity"
     return Page(
         title=f"Why {first.target}?",
-        subtitle=f"{_what(first)}: {format_number(first.score)}",
+        subtitle=f"{what}{first.less}: {format_number(first.score)}",
         sections=sections,
         provenance={**first.provenance, "methods": [one.method for one in maps]},
     )
@@ -106,30 +108,28 @@ def faithfulness_section(scores: ImageFaithfulness) -> Section:
 
 
 def _faithful(scores: ImageFaithfulness) -> Table:
+    """The controls lead, so that they stay in sight where a long table is folded."""
     n = scores.random.n
     rows = []
-    for one in scores.maps:
+    for name, end in (("lowest", min), ("highest", max)):
+        ends = [format_number(end(scores.random.values[metric])) for metric in _CURVES]
+        rows.append([f"{name} random order", "the control", *ends])
+    for one in sorted(scores.maps, key=lambda one: one.method not in NULLS):
         beaten = [metric for metric in _CURVES if one.above[metric] == n]
         rows.append([one.method, one.reason or " and ".join(beaten) or "neither"])
         for metric in _CURVES:
             value = format_number(one.values[metric])
             above = one.above[metric]
             rows[-1].append(value if above is None else f"{value}, above {above} of {n}")
-    for name, end in (("lowest", min), ("highest", max)):
-        ends = [format_number(end(scores.random.values[metric])) for metric in _CURVES]
-        rows.append([f"{name} random order", "the control", *ends])
+    controls = "random orders"
+    if any(one.method in NULLS for one in scores.maps):
+        controls += ", and maps that know nothing of the model"
     return Table(
         ["method", "beats random order by", *_CURVES],
         rows,
-        f"n = 1 image, no interval; {scores.n_encodings:,} images were encoded; {scores.protocol}.",
+        f"n = 1 image, no interval; {scores.n_encodings:,} images were encoded; {scores.protocol}. "
+        f"First the controls: {controls}.",
     )
-
-
-def _what(explanation: Explanation) -> str:
-    if explanation.kind == "unit":
-        return "Activation"
-    less = f" less {' | '.join(explanation.against)}" if explanation.against else ""
-    return f"Cosine similarity{less or (' less the mean text' if explanation.centred else '')}"
 
 
 def _explored(
@@ -179,16 +179,13 @@ def _methods(maps: Sequence[Explanation]) -> Table:
                 format_number(one.constant) if one.constant else "",
                 one.reason
                 if math.isnan(one.completeness_gap)
-                else f"{one.completeness_gap:.2%} of {_gained(one)}",
+                else f"{one.completeness_gap:.2%} of "
+                f"{format_number(one.score - one.baseline_score)}",
             ]
             for one in maps
         ],
         "What each map is, and whether it sums to the score.",
     )
-
-
-def _gained(explanation: Explanation) -> str:
-    return f"{format_number(explanation.score - explanation.baseline_score)}"
 
 
 def _words(explanation: WordExplanation) -> Table:

@@ -19,24 +19,31 @@ PARTS = ("q", "k", "v", "pattern", "z")
 _TOLERANCE = 1e-3
 
 
+def find_head(clip: Clip) -> nn.Module | None:
+    """The module that pools all tokens; None where a model has none of a known kind."""
+    from torch import nn
+
+    for module in clip.module.modules():
+        head: Any = module
+        if all(hasattr(head, part) for part in ("probe", "attention", "layernorm", "mlp")):
+            if isinstance(head.attention, nn.MultiheadAttention) and head.attention.batch_first:
+                return module
+    return None
+
+
 def pooling_head(clip: Clip) -> nn.Module:
     """The module that pools all tokens.
 
     Raises:
         UnsupportedHookError: the model has none of a known kind.
     """
-    from torch import nn
-
-    for module in clip.module.modules():
-        head: Any = module
-        if all(hasattr(head, part) for part in ("probe", "attention", "layernorm", "mlp")):
-            attention = head.attention
-            if isinstance(attention, nn.MultiheadAttention) and attention.batch_first:
-                return module
-    raise UnsupportedHookError(
-        f"The vision tower of {clip.id} pools its tokens in a way that is not known here: use "
-        "integrated_gradients or occlusion."
-    )
+    head = find_head(clip)
+    if head is None:
+        raise UnsupportedHookError(
+            f"The vision tower of {clip.id} pools its tokens in a way that is not known here: use "
+            "integrated_gradients or occlusion."
+        )
+    return head
 
 
 def run_head(clip: Clip, stream: Tensor) -> dict[str, Tensor]:

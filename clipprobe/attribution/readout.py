@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from clipprobe.attribution.pooling_head import find_head
 from clipprobe.errors import ConfigError, UnsupportedHookError
 
 if TYPE_CHECKING:
@@ -157,35 +158,40 @@ class PoolingHead:
         weight, bias = attention.in_proj_weight.double(), attention.in_proj_bias.double()
         self.wq, self.wk, self.wv = weight.split(d)
         self.bq, self.bk, self.bv = bias.split(d)
-        self.wo, self.bo = attention.out_proj.weight.double(), attention.out_proj.bias.double()
+        self.wo = attention.out_proj.weight.double()
+        # A pattern sums to 1 over tokens, so the values' bias counts once.
+        self.bias = self.wo @ self.bv + attention.out_proj.bias.double()
+        self.out = self.wo.view(d, self.n_heads, -1)  # d h k
+        self.value = self.wv.view(self.n_heads, -1, d)  # h k d
+
+    def attend(self, normed: Tensor) -> tuple[Tensor, Tensor]:
+        """Of tokens ``(b, t, d)``: the pattern ``(b, h, t)``, and what the MLP adds, ``(b, d)``."""
+        import torch
+
+        k_width = normed.shape[-1] // self.n_heads
+        split = (self.n_heads, k_width)
+        query = (self.module.probe.double()[0, 0] @ self.wq.T + self.bq).view(*split)
+        keys = (normed @ self.wk.T + self.bk).unflatten(-1, split)  # b t h k
+        pattern = (torch.einsum("hk,bthk->bht", query, keys) * k_width**-0.5).softmax(-1)
+        values = (normed @ self.wv.T).unflatten(-1, split)
+        mixed = torch.einsum("bht,bthk->bhk", pattern, values).flatten(1)
+        attended = mixed @ self.wo.T + self.bias  # b d
+        dtype = next(self.module.parameters()).dtype
+        inner = self.module.mlp(self.module.layernorm(attended.to(dtype)[:, None]))[:, 0]
+        return pattern, inner.double()
 
     def __call__(self, normed: Tensor, directions: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """``(b, t, d)`` after the norm, ``(m, d)`` -> read ``(b, t, m, d)``, constants (b, m)."""
         import torch
 
-        heads = self.n_heads
-        d = normed.shape[-1]
-        k_width = d // heads
-        query = (self.module.probe.double()[0, 0] @ self.wq.T + self.bq).view(heads, k_width)
-        keys = (normed @ self.wk.T + self.bk).unflatten(-1, (heads, k_width))  # b t h k
-        pattern = (torch.einsum("hk,bthk->bht", query, keys) * k_width**-0.5).softmax(-1)
-        out = self.wo.view(d, heads, k_width)  # d h k
-        value = self.wv.view(heads, k_width, d)  # h k d
-        per_head = torch.einsum("md,dhk->mhk", directions, out)
-        read = torch.einsum("bht,mhd->btmd", pattern, torch.einsum("mhk,hkd->mhd", per_head, value))
-        # A pattern sums to 1 over tokens, so the values' bias counts once.
-        fixed = directions @ (self.wo @ self.bv + self.bo)  # m
-        mixed = torch.einsum(
-            "bht,bthk->bhk", pattern, (normed @ self.wv.T).unflatten(-1, (heads, k_width))
-        )
-        attended = mixed.flatten(1) @ self.wo.T + self.wo @ self.bv + self.bo  # b d
-        dtype = next(self.module.parameters()).dtype
-        inner = self.module.mlp(self.module.layernorm(attended.to(dtype)[:, None]))[:, 0]
+        pattern, inner = self.attend(normed)
+        per_head = torch.einsum("md,dhk->mhk", directions, self.out)
+        through = torch.einsum("mhk,hkd->mhd", per_head, self.value)
         constants = {
-            "pooling head bias": fixed.expand(len(normed), -1),
-            "pooling head mlp": inner.double() @ directions.T,
+            "pooling head bias": (directions @ self.bias).expand(len(normed), -1),
+            "pooling head mlp": inner @ directions.T,
         }
-        return read, constants
+        return torch.einsum("bht,mhd->btmd", pattern, through), constants
 
 
 def _check(clip: Clip, tower: Tower) -> PoolingHead | None:
@@ -206,12 +212,10 @@ def _check(clip: Clip, tower: Tower) -> PoolingHead | None:
         raise refuse("its last norm is not a layer norm")
     if tower.pool_token != "none":
         return None
-    for module in clip.module.modules():
-        head: Any = module
-        if all(hasattr(head, part) for part in ("probe", "attention", "layernorm", "mlp")):
-            if isinstance(head.attention, nn.MultiheadAttention) and head.attention.batch_first:
-                return PoolingHead(head)
-    raise refuse("it pools its tokens in a way that is not known here")
+    head = find_head(clip)
+    if head is None:
+        raise refuse("it pools its tokens in a way that is not known here")
+    return PoolingHead(head)
 
 
 def _projection(clip: Clip, tower: Tower) -> tuple[Tensor, Tensor]:

@@ -11,9 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from clipprobe.arrays import Floats
 from clipprobe.errors import ConfigError, UnsupportedHookError
 from clipprobe.registry import Registry
 
@@ -25,66 +23,62 @@ CLASS_TOKEN, POOLING_HEAD, FUSED, RESNET = "class token", "pooling head", "fused
 """Kinds of vision tower; ``fused`` has a class token, and its q, k and v cannot be seen."""
 MORE_TOKENS = "more tokens"
 """A transformer under an edit that adds tokens: its stream is longer than its patches."""
+NULLS = ("random", "centre")
+"""Methods whose maps know nothing of the model: what the others must beat."""
 TRANSFORMERS = (CLASS_TOKEN, POOLING_HEAD, FUSED)
 VISION_TOWERS = (*TRANSFORMERS, RESNET, MORE_TOKENS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Maps:
-    """What a method computes for a batch of pairs.
+    """What a method computes for a batch of pairs."""
 
-    Attributes:
-        values: ``(p, h, w)`` float64 attributions.
-        resolution: ``pixels`` or ``patches``.
-        units: What the numbers are; ``{score}`` stands for the units of the score.
-        scores: ``(p,)`` float64 scores.
-        baseline_scores: ``(p,)`` float64; None where the method has no baseline.
-        constants: ``(p,)``: what belongs to no patch; sum of the map and this is the score less the
-            baseline's. Zero where the method is not complete.
-        reason: Why there is no completeness gap, where there is none.
-        caution: What is known against maps of this kind; empty if nothing.
-        settings: Settings as resolved.
-        own: Those that differ between pairs, of each pair; empty where none does.
-    """
-
-    values: NDArray[np.float64]
-    resolution: str
+    values: Floats
+    """``(p, h, w)`` float64 attributions."""
     units: str
-    scores: NDArray[np.float64]
-    baseline_scores: NDArray[np.float64] | None = None
-    constants: NDArray[np.float64] | None = None
+    """What the numbers are; ``{score}`` stands for the units of the score."""
+    scores: Floats | None = None
+    """``(p,)`` float64; None where they are those of the job, as a rule."""
+    baseline_scores: Floats | None = None
+    """``(p,)`` float64; None where the method has no baseline."""
+    constants: Floats | None = None
+    """``(p,)``: what belongs to no patch; sum of the map and this is the score less the baseline's.
+    Zero where the method is not complete."""
     reason: str = ""
+    """Why there is no completeness gap, where there is none."""
     caution: str = ""
+    """What is known against maps of this kind; empty if nothing."""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    """Settings as resolved."""
     own: Sequence[Mapping[str, Any]] = ()
+    """Those that differ between pairs, of each pair; empty where none does."""
+    resolution: str = "patches"
+    """``pixels`` or ``patches``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
-    """One attribution method.
-
-    Attributes:
-        run: ``(job, **settings) -> Maps``; every setting is a keyword.
-        title: Its name in sentences.
-        paper: Where it is defined.
-        towers: The kinds of vision tower that it supports.
-        of_units: Whether a unit can be explained by it.
-        reads_target: Whether the map depends on the text or unit at all.
-        single_pass: Whether it lives on the one forward and backward pass that is shared.
-        needs: What it reads there, for a job and with its settings at their defaults; see
-            :mod:`clipprobe.attribution.trace`.
-        cost: Forward passes per image, in words.
-    """
+    """One attribution method."""
 
     run: Callable[..., Maps]
+    """``(job, **settings) -> Maps``; every setting is a keyword."""
     title: str
+    """Its name in sentences."""
     paper: str
+    """Where it is defined."""
     towers: tuple[str, ...] = VISION_TOWERS
+    """The kinds of vision tower that it supports."""
     of_units: bool = True
+    """Whether a unit can be explained by it."""
     reads_target: bool = True
+    """Whether the map depends on the text or unit at all."""
     single_pass: bool = False
+    """Whether it lives on the one forward and backward pass that is shared."""
     needs: Callable[[Job], Iterable[str]] = lambda job: ()
+    """What it reads there, for a job and with its settings at their defaults; see
+    :mod:`clipprobe.attribution.trace`."""
     cost: str
+    """Forward passes per image, in words."""
 
     def __call__(self, job: Job, **settings: Any) -> Maps:
         """Run it."""

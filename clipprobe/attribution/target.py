@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from clipprobe.hooks import HookPoint, UnitAddress
+    from clipprobe.identity import Identity
     from clipprobe.models import Clip
 
 _UNIT = re.compile(r"(vision|text)\.\S+:\d+")
@@ -33,28 +34,28 @@ _UNIT = re.compile(r"(vision|text)\.\S+:\d+")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Targets:
-    """What is explained in each of ``p`` pairs, bound to a model.
-
-    Attributes:
-        names: ``p`` texts, or units' addresses with their pooling.
-        kind: ``text`` or ``unit``.
-        units: What one unit of the score is.
-        points: Hook points of the units; empty for texts.
-        directions: ``(p, f)`` float32.
-        features: Preprocessed pixels ``(b, 3, H, W)`` to ``(b, f)``.
-    """
+    """What is explained in each of ``p`` pairs, bound to a model."""
 
     names: tuple[str, ...]
+    """``p`` texts, or units' addresses with their pooling."""
     kind: str
+    """``text`` or ``unit``."""
     units: str
+    """What one unit of the score is."""
     points: tuple[HookPoint, ...]
+    """Hook points of the units; empty for texts."""
     directions: Tensor
+    """``(p, f)`` float32."""
     features: Callable[[Tensor], Tensor]
+    """Preprocessed pixels ``(b, 3, H, W)`` to ``(b, f)``."""
+    against: tuple[str, ...] = ()
+    """Texts whose mean was subtracted from each text."""
+    centred: bool = False
+    """Whether the mean text was subtracted."""
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """Scores ``(b,)`` of as many images as targets, or of one target for all."""
-        scores: Tensor = (self.features(pixels) * self.directions).sum(dim=-1)
-        return scores
+        return (self.features(pixels) * self.directions).sum(dim=-1)
 
 
 def targets_of(
@@ -144,33 +145,22 @@ def _text_targets(
         points=(),
         directions=torch.from_numpy(np.stack(rows)).to(clip.device),
         features=clip.image_embeddings,
+        against=tuple(others),
+        centred=centre,
     )
 
 
 def mean_text(clip: Clip) -> np.ndarray:
     """The mean unit vector of the bundled concept names, ``(d,)``: what most texts share."""
-    return _mean_text(_Key(clip))
-
-
-class _Key:
-    """A model with its identity: what a cached mean belongs to."""
-
-    def __init__(self, clip: Clip) -> None:
-        self.clip = clip
-        self.key = (id(clip.module), clip.identity)
-
-    def __hash__(self) -> int:
-        return hash(self.key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Key) and other.key == self.key
+    return _mean_text(clip, clip.identity)
 
 
 @lru_cache(maxsize=4)
-def _mean_text(key: _Key) -> np.ndarray:
+def _mean_text(clip: Clip, identity: Identity) -> np.ndarray:
+    """Of a model whose identity, which changes with its weights and edits, is part of the key."""
     from clipprobe.stimuli import concepts
 
-    mean: np.ndarray = key.clip.encode_texts([one.phrase for one in concepts()]).mean(axis=0)
+    mean: np.ndarray = clip.encode_texts([one.phrase for one in concepts()]).mean(axis=0)
     return mean
 
 

@@ -26,10 +26,8 @@ def numbers(explanation: Explanation) -> dict[str, Any]:
 
 def sentences(explanation: Explanation) -> str:
     """An explanation for people."""
-    less = " less the mean text" if explanation.centred and not explanation.against else ""
-    if explanation.against:
-        less = f" less {' | '.join(explanation.against)}"
-    lines = [f"{explanation.target}{less}: {explanation.score:.4f} ({explanation.method})"]
+    what = f"{explanation.target}{explanation.less}"
+    lines = [f"{what}: {explanation.score:.4f} ({explanation.method})"]
     if math.isnan(explanation.completeness_gap):
         lines.append(f"  {explanation.reason}")
     else:

@@ -14,7 +14,6 @@ back through that block alone, over the graph that is there.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.attribution.pooling_head import PARTS, check_head, run_head
@@ -36,13 +35,13 @@ class Trace:
             scores of the pairs from them.
         tail: The features computed again by a pooling head on the detached final stream, with a
             graph of their own; None without such a head.
-        kept: Name -> value in the graph.
+        tensors: Name -> value in the graph.
         local: Hook points whose gradient of the score read off their block is wanted too.
-        read_off: ``(m, 1, d)`` of the stream to ``(m, 1, f)``.
     """
 
     def __init__(
         self,
+        clip: Clip,
         features: Tensor,
         tail: Tensor | None,
         tensors: dict[str, Tensor],
@@ -50,10 +49,10 @@ class Trace:
         directions: Tensor,
         image_of: list[int],
         local: Iterable[str] = (),
-        read_off: Callable[[Tensor], Tensor],
     ) -> None:
+        self._clip = clip
         self._directions, self._image_of = directions, image_of
-        self._local, self._read_off = list(local), read_off
+        self._local = list(local)
         self._graph, self._tail, self._tensors = features, tail, tensors
         self.features = features.detach()
         self._gradients: dict[str, Tensor | None] | None = None
@@ -75,12 +74,8 @@ class Trace:
     def _backward(self) -> dict[str, Tensor | None]:
         import torch
 
-        inner = {
-            k: v for k, v in self._tensors.items() if not k.startswith("head.") and v.requires_grad
-        }
-        outer = {
-            k: v for k, v in self._tensors.items() if k.startswith("head.") and v.requires_grad
-        }
+        inner = {k: v for k, v in self._tensors.items() if v.requires_grad}
+        outer = {k: inner.pop(k) for k in list(inner) if k.startswith("head.")}
         gradients: dict[str, Tensor | None] = dict.fromkeys(self._tensors)
         rounds = _rounds(self._image_of)
         for name in self._local:
@@ -126,7 +121,7 @@ class Trace:
             images = [self._image_of[pair] for pair in pairs]
             with torch.enable_grad():
                 mean = output.detach().mean(dim=1, keepdim=True)[images].requires_grad_()
-                score = (self._read_off(mean)[:, 0] * self._directions[pairs]).sum()
+                score = (joint_space(self._clip, mean)[:, 0] * self._directions[pairs]).sum()
                 (slope,) = torch.autograd.grad(score, mean)
                 slopes = torch.zeros_like(output)
                 slopes[images] = slope.expand(-1, n_tokens, -1) / n_tokens
@@ -203,11 +198,11 @@ def run_trace(
             check_head(clip, tail, features)
             tensors |= {f"head.{part}": parts[part] for part in PARTS}
     return Trace(
+        clip,
         features,
         tail,
         tensors,
         directions=directions,
         image_of=image_of,
         local=local,
-        read_off=partial(joint_space, clip),
     )

@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.attribution.masking import KeptTokens
 from clipprobe.errors import ConfigError
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from clipprobe.models import Clip
 
 Masking = Literal["attention", "delete"]
@@ -29,24 +28,29 @@ _ATTENTION = ("sdpa", "flash_attention_2")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """A text in words.
-
-    Attributes:
-        text: The text.
-        words: Its words, as they stand between blanks.
-        tokens: Token numbers of each word; none for a word beyond the model's context.
-        ids: Token ids of the whole text, special tokens included.
-    """
+    """A text in words."""
 
     text: str
+    """The text."""
     words: tuple[str, ...]
+    """Its words, as they stand between blanks."""
     tokens: tuple[tuple[int, ...], ...]
+    """Token numbers of each word; none for a word beyond the model's context."""
     ids: tuple[int, ...]
+    """Token ids of the whole text, special tokens included."""
 
     def __len__(self) -> int:
         return len(self.words)
 
-    def merged(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    @property
+    def owners(self) -> NDArray[np.int_]:
+        """The word of each token, ``(t,)``; -1 for special tokens."""
+        owners = np.full(len(self.ids), -1)
+        for word, tokens in enumerate(self.tokens):
+            owners[list(tokens)] = word
+        return owners
+
+    def merged(self, values: Floats) -> Floats:
         """Sums over each word's tokens of numbers ``(t,)``."""
         return np.array([values[list(one)].sum() for one in self.tokens])
 
@@ -85,11 +89,13 @@ def masking_of(clip: Clip, masking: str | None) -> Masking:
     Raises:
         ConfigError: there is no such masking, or the model cannot do it.
     """
+    import torch
+
     tower = clip.anatomy.text
     outside = (
         clip.adapter.attention not in _ATTENTION
         or not all(block.pre_norm and block.q is not None for block in tower.blocks)
-        or clip.adapter.real_tokens(_probe()) is not None
+        or clip.adapter.real_tokens(torch.zeros(1, 2, dtype=torch.long)) is not None
     )
     if masking is None:
         return "delete" if outside else "attention"
@@ -110,7 +116,7 @@ def encode_words(
     *,
     masking: Masking = "attention",
     batch_size: int = 256,
-) -> NDArray[np.float64]:
+) -> Floats:
     """Unit vectors ``(m, d)`` of a text of which only some words are seen.
 
     Args:
@@ -122,19 +128,8 @@ def encode_words(
             for row in members
         ]
         return clip.encode_texts(texts).astype(np.float64)
-    special = set(range(len(words.ids))) - {token for one in words.tokens for token in one}
-    sentences = [
-        sorted(
-            special
-            | {
-                token
-                for one, member in zip(words.tokens, row, strict=True)
-                if member
-                for token in one
-            }
-        )
-        for row in members
-    ]
+    owners = words.owners
+    sentences = [np.flatnonzero((owners < 0) | row[owners]).tolist() for row in members]
     vectors = np.zeros((len(sentences), clip.d_embed))
     for length in sorted({len(one) for one in sentences}):
         rows = [row for row, one in enumerate(sentences) if len(one) == length]
@@ -144,7 +139,7 @@ def encode_words(
     return vectors
 
 
-def _run(clip: Clip, ids: Sequence[int], places: list[list[int]]) -> NDArray[np.float64]:
+def _run(clip: Clip, ids: Sequence[int], places: list[list[int]]) -> Floats:
     import torch
 
     from clipprobe.attribution.job import as_floats
@@ -154,9 +149,3 @@ def _run(clip: Clip, ids: Sequence[int], places: list[list[int]]) -> NDArray[np.
     tokens = torch.tensor([list(ids)] * len(places))
     with torch.no_grad(), KeptTokens(clip, points, torch.tensor(places), len(ids)):
         return as_floats(clip.text_embeddings(tokens))
-
-
-def _probe() -> Tensor:
-    import torch
-
-    return torch.zeros(1, 2, dtype=torch.long)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.attribution.coalitions import coalitions, first_order
 from clipprobe.attribution.words import Words, encode_words, masking_of, words_of
 from clipprobe.errors import ConfigError
@@ -25,42 +25,38 @@ from clipprobe.runs.jsonio import AsJson
 if TYPE_CHECKING:
     from clipprobe.models import Clip
 
-Floats = NDArray[np.float64]
 METHODS = ("gradient", "occlusion", "interactions")
 _BUDGET = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WordExplanation(AsJson):
-    """The score of one image and one text, by words.
-
-    Attributes:
-        method: ``gradient``, ``occlusion`` or ``interactions``.
-        text: The text.
-        words: Its words.
-        values: ``(n_words,)`` attributions; positive raises the score.
-        token_words: The word of each token; -1 for special tokens.
-        token_values: ``(t,)``; NaN where the method works on whole words.
-        special: What special tokens hold; NaN where the method does not touch them.
-        score: The cosine.
-        units: What the values are.
-        masking: How words were taken out: ``attention``, ``delete``, or empty.
-        reason: Why numbers are undefined; empty where all are defined.
-        provenance: Model, versions.
-    """
+    """The score of one image and one text, by words."""
 
     method: str
+    """``gradient``, ``occlusion`` or ``interactions``."""
     text: str
+    """The text."""
     words: tuple[str, ...]
+    """Its words."""
     values: Floats
+    """``(n_words,)`` attributions; positive raises the score."""
     token_words: tuple[int, ...]
+    """The word of each token; -1 for special tokens."""
     token_values: Floats
+    """``(t,)``; NaN where the method works on whole words."""
     special: float
+    """What special tokens hold; NaN where the method does not touch them."""
     score: float
+    """The cosine."""
     units: str
+    """What the values are."""
     masking: str
+    """How words were taken out: ``attention``, ``delete``, or empty."""
     reason: str
+    """Why numbers are undefined; empty where all are defined."""
     provenance: Mapping[str, Any]
+    """Model, versions."""
 
 
 def explain_words(
@@ -114,7 +110,7 @@ def explain_words(
                 text=text,
                 words=words.words,
                 values=values,
-                token_words=_word_of_token(words),
+                token_words=tuple(words.owners.tolist()),
                 token_values=tokens,
                 special=special,
                 score=float(clip.encode_texts([text])[0].astype(np.float64) @ image),
@@ -161,13 +157,4 @@ def _occlusion(clip: Clip, words: Words, image: Floats, how: Any) -> Floats:
 def _banzhaf(clip: Clip, words: Words, image: Floats, how: Any, seed: int) -> Floats:
     sets = coalitions(len(words), _BUDGET, seed=seed)
     vectors = encode_words(clip, words, sets.members, masking=how)
-    slopes: Floats = first_order(sets, vectors)[1] @ image
-    return slopes
-
-
-def _word_of_token(words: Words) -> tuple[int, ...]:
-    owners = [-1] * len(words.ids)
-    for word, tokens in enumerate(words.tokens):
-        for token in tokens:
-            owners[token] = word
-    return tuple(owners)
+    return first_order(sets, vectors)[1] @ image

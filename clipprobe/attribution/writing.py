@@ -24,23 +24,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreFindings:
-    """What was found of one score.
-
-    Attributes:
-        image: The image.
-        maps: Of one target, at least one.
-        words: What each word adds.
-        pairs: Which patch with which word.
-        parts: The image's embedding, taken apart.
-        faithful: How faithful the maps are on this image.
-    """
+    """What was found of one score."""
 
     image: object
+    """The image."""
     maps: Sequence[Explanation]
+    """Of one target, at least one."""
     words: WordExplanation | None = None
+    """What each word adds."""
     pairs: Interactions | None = None
+    """Which patch with which word."""
     parts: EmbeddingParts | None = None
+    """The image's embedding, taken apart."""
     faithful: ImageFaithfulness | None = None
+    """How faithful the maps are on this image."""
 
 
 def check_suffix(out: Path) -> None:

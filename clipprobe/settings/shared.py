@@ -222,6 +222,18 @@ class Progress(Settings):
     progress: Annotated[Tell | None, HOW, Flag(where="python")] = None
     """Called with the number of items that are done, and of all; the second may shrink."""
 
+    def counter(self, total: int) -> Callable[[int], None]:
+        """Takes the number of items that are done more, and tells how many of all are."""
+        done = 0
+
+        def step(n: int) -> None:
+            nonlocal done
+            done += n
+            if self.progress is not None:
+                self.progress(done, total)
+
+        return step
+
 
 @dataclass(frozen=True, kw_only=True)
 class ConfigFile(Settings):

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from clipprobe.data import Dataset
 from clipprobe.errors import ConfigError
 from clipprobe.models.prefixed import encode_groups
 from clipprobe.people import in_sentences, withheld_because
 from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
 from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
-from clipprobe.thresholds import check_thresholds, enforce, headline_figures
+from clipprobe.thresholds import check_thresholds
 from clipprobe.zeroshot.accuracy.calibration import best_shares, calibration
 from clipprobe.zeroshot.accuracy.diagnostics import (
     PromptExperiment,
@@ -31,11 +30,10 @@ from clipprobe.zeroshot.accuracy.diagnostics import (
 from clipprobe.zeroshot.accuracy.measures import measure
 from clipprobe.zeroshot.accuracy.report import build_page
 from clipprobe.zeroshot.accuracy.summary import FIGURES, summarise
-from clipprobe.zeroshot.embedded import label_rows
+from clipprobe.zeroshot.embedded import embed_in_parts, label_rows
 from clipprobe.zeroshot.prompts import fill
 from clipprobe.zeroshot.question import Question, question
-from clipprobe.zeroshot.settings import ZeroShotAudit
-from clipprobe.zeroshot.stored import embed_in_parts
+from clipprobe.zeroshot.settings import ZeroShotAudit, hold
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -61,7 +59,7 @@ def audit_zeroshot(clip: Clip, settings: ZeroShotAudit) -> RunView:
         DataError, ConfigError, RunFolderError: see the message.
     """
     run = carry_out(ZEROSHOT, settings, clip).run
-    enforce(headline_figures(run.summary), settings.fail_under)
+    hold(settings, run.summary)
     return run
 
 
@@ -78,21 +76,19 @@ def inputs_of(settings: ZeroShotAudit) -> Question:
 def prepare_audit(settings: ZeroShotAudit, clip: Clip) -> Plan[None]:
     """Read the inputs, refuse what does not match, and plan the measurement."""
     task = inputs_of(settings)
-    dataset = task.dataset
     others = check_other_names(settings.other_names or {}, task.classes)
     if settings.averaging == "raw-mean-unit":
         raise ConfigError(
             "The diagnostics of templates average unit vectors: choose unit-mean-unit or unit-mean."
         )
-    work = _Work(clip=clip, settings=settings, dataset=dataset, question=task, others=others)
-    return Plan.of(work, dataset.describe())
+    work = _Work(clip=clip, settings=settings, question=task, others=others)
+    return Plan.of(work, task.dataset.describe())
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Work:
     clip: Clip
     settings: ZeroShotAudit
-    dataset: Dataset
     question: Question
     others: Mapping[str, tuple[str, ...]]
 
@@ -100,7 +96,7 @@ class _Work:
         """Everything that changes the result."""
         return {
             "model": self.clip.provenance()["model"],
-            "dataset": self.dataset.describe(),
+            "dataset": self.question.dataset.describe(),
             "classes": list(self.question.classes),
             "templates": list(self.question.templates),
             "label_text": self.question.source,
@@ -113,20 +109,16 @@ class _Work:
     def passes(self) -> Workload:
         """Every image, and every sentence of every name."""
         names = len(self.question.classes) + sum(map(len, self.others.values()))
-        return Workload(images=len(self.dataset), texts=names * len(self.question.templates))
+        texts = names * len(self.question.templates)
+        return Workload(images=len(self.question.dataset), texts=texts)
 
     def execute(self, run: Run) -> Outcome[None]:
         """Encode, classify, and say what came out."""
         settings, seed = self.settings, self.settings.seed
-        done = [0]
-
-        def step(n: int) -> None:
-            done[0] += n
-            if settings.progress is not None:
-                settings.progress(done[0], len(self.dataset))
-
+        dataset = self.question.dataset
+        step = settings.counter(len(dataset))
         embedded = embed_in_parts(
-            run, self.clip, self.dataset, batch_size=settings.batch_size, progress=step
+            run, self.clip, dataset, batch_size=settings.batch_size, progress=step
         )
         classes, labels = label_rows(embedded.records, self.question.classes)
         sentences, renamed = self._sentences()
@@ -141,7 +133,7 @@ class _Work:
         )
         logits = self.clip.logits(embedded.vectors, experiment.vectors(sentences))
         names = [*classes, *(name for new in self.others.values() for name in new)]
-        hold = withheld_because(in_sentences(names, self.question.templates))
+        withheld = withheld_because(in_sentences(names, self.question.templates))
         accuracy = measure(logits, labels, seed=seed)
         effects = template_effects(experiment, seed=seed) + name_effects(
             experiment, renamed, seed=seed
@@ -152,7 +144,7 @@ class _Work:
             effects,
             classes=classes,
             templates=self.question.templates,
-            hold=hold,
+            hold=withheld,
         )
         tables = {
             CLASSES: [
@@ -180,7 +172,7 @@ class _Work:
         }
         return Outcome(
             value=None,
-            files=[] if hold else [(RESULTS, rows), *tables.items()],
+            files=[] if withheld else [(RESULTS, rows), *tables.items()],
             summary=lambda: summary,
             page=lambda run: build_page(run, self.clip.provenance()),
             used=len(embedded.records),
@@ -203,9 +195,4 @@ class _Work:
         return np.stack(encode_groups(self.clip, list(zip(*rows, strict=True))), axis=1)
 
 
-ZEROSHOT = Study(
-    kind="zeroshot",
-    settings=ZeroShotAudit,
-    prepare=prepare_audit,
-    enforce=lambda settings, summary: enforce(headline_figures(summary), settings.fail_under),
-)
+ZEROSHOT = Study(kind="zeroshot", settings=ZeroShotAudit, prepare=prepare_audit, enforce=hold)

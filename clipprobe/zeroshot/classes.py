@@ -101,8 +101,7 @@ class Classes:
         best = np.full_like(logits, -np.inf)
         for i, group in enumerate(self.group):
             best[:, group] = np.maximum(best[:, group], logits[:, i])
-        grouped: npt.NDArray[np.float32] = best[:, self.group]
-        return grouped
+        return best[:, self.group]
 
     def _find(self, name: str) -> str:
         while (parent := self._root.get(name, name)) != name:

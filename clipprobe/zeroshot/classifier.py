@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 import numpy.typing as npt
 
+from clipprobe.arrays import Ints
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.people import in_sentences, refuse_person_groups, withheld_because
 from clipprobe.runs.jsonio import AsJson
@@ -38,9 +39,9 @@ class ZeroShotResult(AsJson):
     """The ``k`` class names."""
     templates: tuple[str, ...]
     """The sentences around the class name."""
-    predictions: npt.NDArray[np.int64]
+    predictions: Ints
     """Index of the chosen class, ``(n,)``; of equals the first."""
-    labels: npt.NDArray[np.int64]
+    labels: Ints
     """Index of the true class, ``(n,)``; -1 where none was given."""
     top_margin: Floats
     """Logit of the chosen class minus the second best, ``(n,)``, at least 0; NaN for one class."""
@@ -125,8 +126,7 @@ def class_vectors(
         )
         vectors[start : start + len(chunk)] = averaged(np.stack(encoded, axis=1), averaging)
     place = {name: i for i, name in enumerate(distinct)}
-    ruled_vectors: Floats = ruled(clip, names, vectors[[place[name] for name in names]])
-    return ruled_vectors
+    return ruled(clip, names, vectors[[place[name] for name in names]])
 
 
 def zero_shot(
@@ -179,9 +179,7 @@ def zero_shot(
     )
 
 
-def label_indices(
-    labels: Sequence[str | int] | None, classes: tuple[str, ...], n: int
-) -> npt.NDArray[np.int64]:
+def label_indices(labels: Sequence[str | int] | None, classes: tuple[str, ...], n: int) -> Ints:
     """Labels as class indices, ``(n,)``; -1 everywhere without labels."""
     if labels is None:
         return np.full(n, -1, np.int64)
@@ -201,8 +199,8 @@ def label_indices(
 
 
 def decide(
-    clip: Clip, embeddings: Floats, vectors: Floats, truth: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.int64], Floats, Floats]:
+    clip: Clip, embeddings: Floats, vectors: Floats, truth: Ints
+) -> tuple[Ints, Floats, Floats]:
     """Chosen class, top margin and label margin of each image, a block of images at a time."""
     n, k = len(embeddings), len(vectors)
     answers = np.empty(n, np.int64)

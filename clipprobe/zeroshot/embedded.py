@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from clipprobe.arrays import Ints
 from clipprobe.data import Dataset, Failure, ImageRecord, decode_image, require_readable
 from clipprobe.data.images import batches
 from clipprobe.data.label_names import refuse_codes
@@ -28,9 +29,12 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from clipprobe.models import Clip
+    from clipprobe.runs import Run
 
 Floats = npt.NDArray[np.float32]
 _NOTHING = np.zeros((0, 0), np.float32)
+_BATCHES = 4
+"""Batches of one part of a run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,41 +62,55 @@ class EmbeddedImages:
         )
 
 
-def embed(
+def encode_records(clip: Clip, records: Sequence[ImageRecord], batch_size: int) -> EmbeddedImages:
+    """The readable ones of some records, and why the others are not."""
+    return EmbeddedImages.joined(list(_side_by_side(clip, records, batch_size)))
+
+
+def embed_in_parts(
+    run: Run,
     clip: Clip,
     dataset: Dataset,
     *,
-    batch_size: int = 32,
-    progress: Callable[[int, int], None] | None = None,
+    batch_size: int,
+    name: str = "images",
+    progress: Callable[[int], None] | None = None,
 ) -> EmbeddedImages:
-    """Every readable image of a data set.
+    """Every readable image of a data set; parts that an earlier try left are read back.
 
     Args:
-        progress: Called after each batch with the number of images done, and of all.
+        name: Of the parts, other for another data set.
+        progress: Called with the number of images of each part.
     Raises:
         NoReadableImagesError: not one could be read.
     """
     fitting_batch(clip, batch_size, len(dataset))
-    vectors = encode_records(clip, dataset.records, batch_size, progress)
-    require_readable(len(vectors.records), vectors.failures, dataset.name)
-    return vectors
-
-
-def encode_records(
-    clip: Clip,
-    records: Sequence[ImageRecord],
-    batch_size: int,
-    progress: Callable[[int, int], None] | None = None,
-) -> EmbeddedImages:
-    """The readable ones of some records, and why the others are not."""
-    parts = []
-    done = 0
-    for batch in _side_by_side(clip, records, batch_size):
-        parts.append(batch)
-        done += len(batch.records) + len(batch.failures)
+    blocks: list[EmbeddedImages] = []
+    for number, records in enumerate(batches(dataset.records, _BATCHES * batch_size)):
+        stem = f"parts/{name}-{number:06d}"
+        arrays, reasons = f"{stem}.safetensors", f"{stem}.json"
+        if not run.has(arrays, reasons):
+            part = encode_records(clip, records, batch_size)
+            run.write_arrays(arrays, {"pooled": part.pooled, "vectors": part.vectors})
+            run.write_json(reasons, {failure.id: failure.reason for failure in part.failures})
+        stored, failed = run.read_arrays(arrays), run.read_json(reasons)
+        blocks.append(
+            EmbeddedImages(
+                records=tuple(record for record in records if record.id not in failed),
+                pooled=stored["pooled"],
+                vectors=stored["vectors"],
+                failures=tuple(
+                    Failure(record.id, failed[record.id])
+                    for record in records
+                    if record.id in failed
+                ),
+            )
+        )
         if progress is not None:
-            progress(done, len(records))
-    return EmbeddedImages.joined(parts)
+            progress(len(records))
+    whole = EmbeddedImages.joined(blocks)
+    require_readable(len(whole.records), whole.failures, dataset.name)
+    return whole
 
 
 def pooled_vectors(clip: Clip, images: Sequence[object]) -> tuple[Floats, Floats]:
@@ -107,7 +125,7 @@ def pooled_vectors(clip: Clip, images: Sequence[object]) -> tuple[Floats, Floats
 
 def label_rows(
     records: Sequence[ImageRecord], classes: Sequence[str] | None
-) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
+) -> tuple[tuple[str, ...], Ints]:
     """The classes, and the class of each image.
 
     Args:

@@ -27,6 +27,8 @@ SUFFIXES = (".csv", ".parquet", ".html", ".png")
 _CELL, _THUMBNAIL, _LINE, _PAD, _NAME = 76, 56, 20, 12, 220
 _SCALE = "Viridis"
 _MOST_IN_TABLE = 2000
+_WHAT = "cosine"
+"""What a value is: the column of the tables, and the unit of the colours."""
 
 
 def check_matrix_name(path: Path) -> None:
@@ -44,14 +46,12 @@ def write_matrix(
     images: Sequence[Path],
     texts: Sequence[str],
     *,
-    what: str = "cosine",
     provenance: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the matrix in the way that the end of the name says.
 
     Args:
         values: ``(n images, m texts)``.
-        what: What a value is: the column of the tables, and the unit of the colours.
         provenance: What the page says of the model.
     Raises:
         ConfigError: the name ends otherwise.
@@ -60,7 +60,7 @@ def write_matrix(
     check_matrix_name(path)
     suffix = path.suffix.lower()
     if suffix == ".html":
-        write_html(_page(values, images, texts, what, provenance or {}), path)
+        write_html(_page(values, images, texts, provenance or {}), path)
         return
     if suffix == ".png":
         canvas = heat_map(values, images, texts)
@@ -71,7 +71,7 @@ def write_matrix(
     columns = {
         "image": [str(image) for image in images for _ in texts],
         "text": [text for _ in images for text in texts],
-        what: np.asarray(values, np.float64).ravel().tolist(),
+        _WHAT: np.asarray(values, np.float64).ravel().tolist(),
     }
     with file_errors(path):
         write_atomically(path, lambda temporary: writer(temporary, columns))
@@ -81,17 +81,16 @@ def _page(
     values: npt.NDArray[np.float32],
     images: Sequence[Path],
     texts: Sequence[str],
-    what: str,
     provenance: Mapping[str, Any],
 ) -> Page:
     from clipprobe.figures.common import heatmap
 
     names = [one_line(str(image)) for image in images]
     figure = heatmap(
-        values, rows=names, columns=[one_line(text) for text in texts], unit=what,
+        values, rows=names, columns=[one_line(text) for text in texts], unit=_WHAT,
         height=160 + 34 * len(images),
     )  # fmt: skip
-    alt = f"The {what} of {len(images)} images (rows) with {len(texts)} texts (columns)."
+    alt = f"The {_WHAT} of {len(images)} images (rows) with {len(texts)} texts (columns)."
     blocks: list[Chart | Table | Paragraph] = [Chart(figure, alt)]
     if values.size <= _MOST_IN_TABLE:
         rows = [[name, *map(float, row)] for name, row in zip(names, values, strict=True)]

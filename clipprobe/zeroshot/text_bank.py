@@ -56,19 +56,18 @@ class TextBank:
 
     def class_vectors(self, names: Sequence[str], vectors: Floats) -> Floats:
         """Vectors of classes as the rules of the model's edits leave them."""
-        ruled_vectors: Floats = ruled(self.clip, names, vectors)
-        return ruled_vectors
+        return ruled(self.clip, names, vectors)
 
     def _keeps(self, text: str) -> bool:
         return any(text.startswith(a) and text.endswith(b) for a, b in self._parts)
 
 
-def ruled(clip: Any, names: Sequence[str], vectors: npt.NDArray[Any]) -> Any:
+def ruled(clip: Any, names: Sequence[str], vectors: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Class vectors ``(k, d)`` as the rules of a model's edits leave them.
 
     Where texts become a classifier, this is the last step; a model without rules changes nothing.
     """
-    rule = getattr(clip, "class_vectors", None)
+    rule: Callable[..., npt.NDArray[Any]] | None = getattr(clip, "class_vectors", None)
     return vectors if rule is None else rule(list(names), vectors)
 
 

@@ -68,7 +68,7 @@ def test_a_linear_score_is_shared_out_by_its_weights(clip: Any, pixels: torch.Te
         maps = integrated_gradients(job, n_steps=3, baseline=baseline)
         expected = (weights * (pixels - plain)).sum(1).numpy()
         assert np.abs(maps.values - expected).max() < 1e-5
-        assert maps.baseline_scores is not None
+        assert maps.scores is not None and maps.baseline_scores is not None
         assert np.abs(maps.values.sum((1, 2)) - (maps.scores - maps.baseline_scores)).max() < 1e-3
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,14 +20,17 @@ from clipprobe.attribution.faithfulness.one_image import FLAT, N_ORDERS, n_encod
 from clipprobe.attribution.faithfulness.removal import CURVES, Remover
 from clipprobe.attribution.faithfulness.run import harness_of
 from clipprobe.attribution.page import explanation_page, faithfulness_section
+from clipprobe.attribution.registry import NULLS, supported_methods
 from clipprobe.attribution.terminal import faithful_lines, faithful_words
 from clipprobe.cli import app
 from clipprobe.errors import ConfigError
-from clipprobe.report import Table
+from clipprobe.report import Page, Table
+from clipprobe.report.html import render_html
 from clipprobe.stimuli import Picture, Scene, render
 
 TEXT = "a red dog"
 METHODS = ("head_tokens", "keep_only", "random")
+_SLOW = ("rise", "integrated_gradients", "banzhaf", "interactions")
 
 
 @pytest.fixture(scope="module")
@@ -121,8 +125,25 @@ def test_a_map_without_an_order_is_undefined_with_a_reason(clip: Any, picture: n
     assert data["reason"] == FLAT and found.n_encodings == 1 + 3 * 2 * 9
     assert faithful_words(found.maps[0], 2) == f"Not measured: {FLAT}."
     (table,) = [b for b in faithfulness_section(found).blocks if isinstance(b, Table)]
-    assert table.rows[0] == ["keep_only", FLAT, "undefined", "undefined"]
+    assert table.rows[-2] == ["keep_only", FLAT, "undefined", "undefined"]
     assert "keep_only" in faithful_lines(found)
+
+
+def test_the_controls_stay_in_sight_where_the_table_is_folded(
+    clip: Any, picture: np.ndarray
+) -> None:
+    names = [name for name in supported_methods(clip) if name not in (*NULLS, *_SLOW)]
+    found = explain_many(clip, [picture], [TEXT], {name: {} for name in [*names, *NULLS]})
+    scores = image_faithfulness(
+        clip, picture, TEXT, [rows[0] for rows in found.values()], n_orders=1
+    )
+    page = Page(title="One image", sections=[faithfulness_section(scores)])
+    table = re.search("<figure class=.table.*?</figure>", render_html(page), re.DOTALL)
+    assert table is not None
+    shown, folded = table[0].split('<tbody class="rest"')
+    for control in ("lowest random order", "highest random order", *NULLS):
+        assert f">{control}<" in shown, control
+    assert len(names) > 10 and ">maskclip<" in folded
 
 
 @pytest.mark.parametrize(

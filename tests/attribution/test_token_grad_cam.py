@@ -95,11 +95,12 @@ def test_it_equals_the_formula_by_hand_for_a_neuron(clip: Any, pixels: torch.Ten
         expected = by_hand(clip.module, blocks[1].module, neuron)
     finally:
         handle.remove()
-    maps = run(clip, pixels, "vision.blocks.-1.mlp.post:9")
+    job = Job(clip, pixels, targets_of(clip, ["vision.blocks.-1.mlp.post:9"] * len(pixels)))
+    maps = token_grad_cam(job)
     assert maps.settings == {"hook": "vision.blocks.1.resid_post"}
     assert np.abs(expected).max() > 1e-4
     assert np.abs(maps.values - expected).max() < 1e-7
-    assert np.abs(maps.scores - fired[0][:, :, 9].amax(1).detach().double().numpy()).max() == 0
+    assert np.abs(job.scores() - fired[0][:, :, 9].amax(1).detach().double().numpy()).max() == 0
 
 
 def test_a_linear_reading_of_the_tokens_has_a_known_map(clip: Any, pixels: torch.Tensor) -> None:

@@ -12,14 +12,15 @@ import torch
 from clipprobe.data import as_dataset, open_dataset
 from clipprobe.errors import DataError, NoReadableImagesError
 from clipprobe.hooks import capture
+from clipprobe.runs import Run
 from clipprobe.testing import checkpoints as tiny
-from clipprobe.zeroshot.embedded import embed, label_rows
+from clipprobe.zeroshot.embedded import embed_in_parts, encode_records, label_rows
 
 
 @pytest.mark.parametrize("family", ["clip", "siglip"])
 def test_both_vectors_are_those_of_one_capture(load_tiny: Any, family: str) -> None:
     clip = load_tiny(family)
-    found = embed(clip, as_dataset(tiny.pictures()), batch_size=3)
+    found = encode_records(clip, as_dataset(tiny.pictures()).records, 3)
     with capture(clip, ["vision.pooled"]) as acts:
         vectors = clip.encode_images(tiny.pictures(), batch_size=3)
     assert np.array_equal(found.pooled, np.asarray(acts["vision.pooled"]))
@@ -27,37 +28,38 @@ def test_both_vectors_are_those_of_one_capture(load_tiny: Any, family: str) -> N
 
 
 def test_threads_change_no_byte(clip: Any) -> None:
-    told: list[tuple[int, int]] = []
     before = torch.get_num_threads()
-    one = embed(clip, as_dataset(tiny.pictures()), batch_size=2)
+    records = as_dataset(tiny.pictures()).records
+    one = encode_records(clip, records, 2)
     torch.set_num_threads(3)
     try:
-        three = embed(
-            clip,
-            as_dataset(tiny.pictures()),
-            batch_size=2,
-            progress=lambda *at: told.append(at),
-        )
+        three = encode_records(clip, records, 2)
     finally:
         torch.set_num_threads(before)
     assert one.pooled.tobytes() == three.pooled.tobytes()
     assert one.vectors.tobytes() == three.vectors.tobytes()
-    assert told[-1] == (11, 11)
-    assert told == sorted(told)
 
 
 def test_what_cannot_be_read_is_named_and_the_rest_kept(clip: Any, tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
     for place, image in enumerate(tiny.pictures()[:4]):
-        image.convert("RGB").save(tmp_path / f"{place}.png")
-    (tmp_path / "1.png").write_bytes(b"not an image")
-    found = embed(clip, open_dataset(tmp_path), batch_size=1)
+        image.convert("RGB").save(images / f"{place}.png")
+    (images / "1.png").write_bytes(b"not an image")
+    told: list[int] = []
+    with Run.scratch(tmp_path / "one", kind="zeroshot", config={}) as run:
+        found = embed_in_parts(run, clip, open_dataset(images), batch_size=1, progress=told.append)
+    assert sum(told) == 4
     assert [record.id for record in found.records] == ["0.png", "2.png", "3.png"]
     assert [failure.id for failure in found.failures] == ["1.png"]
     assert found.vectors.shape[0] == 3
-    for path in tmp_path.iterdir():
+    for path in images.iterdir():
         path.write_bytes(b"")
-    with pytest.raises(NoReadableImagesError, match="None of the 4 files"):
-        embed(clip, open_dataset(tmp_path))
+    with (
+        Run.scratch(tmp_path / "two", kind="zeroshot", config={}) as run,
+        pytest.raises(NoReadableImagesError, match="None of the 4 files"),
+    ):
+        embed_in_parts(run, clip, open_dataset(images), batch_size=1)
 
 
 def test_labels_fit_the_classes_or_the_message_says_which_does_not() -> None:

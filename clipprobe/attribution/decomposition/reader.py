@@ -8,7 +8,7 @@ pooling head, or over the one token that the tower pools.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clipprobe.attribution.readout import TowerReadout
 
@@ -50,13 +50,12 @@ class Reader:
             self.constants["norm bias"] = self.matrix @ self.shift
         else:
             normed = (x - x.mean(-1, keepdim=True)) * inverse[:, None] * self.gain + self.shift
-            weights, more = _of_head(head, normed)
-            width = normed.shape[-1]
-            self.down = head.wv.view(head.n_heads, -1, width)  # p k d
-            self.up = torch.einsum(
-                "ed,dpk->pek", self.matrix, head.wo.view(width, head.n_heads, -1)
-            )
-            self.constants |= {name: self.matrix @ value for name, value in more.items()}
+            pattern, inner = head.attend(normed[None])
+            weights = pattern[0]
+            self.down = head.value  # p k d
+            self.up = torch.einsum("ed,dpk->pek", self.matrix, head.out)
+            self.constants["pooling head bias"] = self.matrix @ head.bias
+            self.constants["pooling head mlp"] = self.matrix @ inner[0]
             shifted = torch.einsum("pkd,d->pk", self.down, self.shift)
             self.constants["norm bias"] = torch.einsum("pek,pk->e", self.up, shifted)
         self.weights = weights * inverse  # p t
@@ -81,21 +80,3 @@ class Reader:
     def of_stream(self, written: Tensor) -> Tensor:
         """The vector ``(e,)`` of what was written at every token, ``(t, d)``."""
         return self.mixed(written, self.weights).sum(dim=0)
-
-
-def _of_head(head: Any, normed: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-    """The pooling head's pattern ``(p, t)``, and what else it adds, before the projection."""
-    import torch
-
-    heads, width = head.n_heads, normed.shape[-1]
-    split = (heads, width // heads)
-    query = (head.module.probe.double()[0, 0] @ head.wq.T + head.bq).view(*split)
-    keys = torch.unflatten(normed @ head.wk.T + head.bk, -1, split)
-    pattern = (torch.einsum("pk,tpk->pt", query, keys) * split[1] ** -0.5).softmax(dim=-1)
-    values = torch.unflatten(normed @ head.wv.T, -1, split)
-    mixed = torch.einsum("pt,tpk->pk", pattern, values).flatten()
-    bias = head.wo @ head.bv + head.bo
-    attended = mixed @ head.wo.T + bias
-    dtype = next(head.module.parameters()).dtype
-    inner = head.module.mlp(head.module.layernorm(attended.to(dtype)[None, None]))[0, 0]
-    return pattern, {"pooling head bias": bias, "pooling head mlp": inner.double()}

@@ -9,37 +9,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from clipprobe.arrays import Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddingParts:
-    """The unit embedding of one image or text as a sum of vectors in the joint space.
-
-    Attributes:
-        tower: ``vision`` or ``text``.
-        input: The image's name, or the text.
-        embedding: ``(d,)`` as the model gives it.
-        heads: ``(n_blocks, n_heads, t, d)`` what each head moved from each token.
-        neurons: ``(n_blocks, d_mlp, d)`` what each neuron wrote.
-        terms: Name -> ``(d,)`` of the rest: the stream before the first block, biases, and a
-            pooling head's MLP.
-        tokens: What the tokens are: ``class token`` and ``row, column`` of patches; pieces of text.
-        grid: Rows and columns of the patches; (0, 0) for texts.
-        first_patch: Token number of the first patch.
-        provenance: Model, versions.
-    """
+    """The unit embedding of one image or text as a sum of vectors in the joint space."""
 
     tower: str
+    """``vision`` or ``text``."""
     input: str
+    """The image's name, or the text."""
     embedding: Floats
+    """``(d,)`` as the model gives it."""
     heads: NDArray[np.float32]
+    """``(n_blocks, n_heads, t, d)`` what each head moved from each token."""
     neurons: NDArray[np.float32]
+    """``(n_blocks, d_mlp, d)`` what each neuron wrote."""
     terms: Mapping[str, Floats]
+    """Name -> ``(d,)`` of the rest: the stream before the first block, biases, and a pooling head's
+    MLP."""
     tokens: tuple[str, ...]
+    """What the tokens are: ``class token`` and ``row, column`` of patches; pieces of text."""
     grid: tuple[int, int]
+    """Rows and columns of the patches; (0, 0) for texts."""
     first_patch: int
+    """Token number of the first patch."""
     provenance: Mapping[str, Any]
+    """Model, versions."""
 
     @property
     def total(self) -> Floats:

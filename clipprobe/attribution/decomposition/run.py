@@ -66,7 +66,7 @@ def decompose(clip: Clip, image: object = None, *, text: str | None = None) -> E
             pattern, v, post = (acts[f"{name}.{site}"] for site in _SITES)
             heads.append(_heads(reader, block, pattern, v))
             out: Any = block.mlp_out
-            neurons.append(_neurons(reader, out.weight, post))
+            neurons.append(reader.mixed(out.weight.T, reader.weights @ post.double()))
             for site, module in (("attn.head_out", block.out), ("mlp.out", block.mlp_out)):
                 bias = getattr(module, "bias", None)
                 if bias is not None:
@@ -99,11 +99,6 @@ def _heads(reader: Reader, block: Any, pattern: Tensor, v: Tensor) -> Tensor:
         for head in range(block.n_heads)
     ]
     return torch.stack(rows)
-
-
-def _neurons(reader: Reader, weight: Tensor, post: Tensor) -> Tensor:
-    """``(d_mlp, e)``: what each neuron wrote, over the tokens that are read."""
-    return reader.mixed(weight.T, reader.weights @ post.double())
 
 
 def _run(

@@ -113,7 +113,7 @@ class _Work:
         cases, failures = self._usable(run)
         harness = self._with_texts(cases)
         chunks = harness.chunks(self.clip, cases)
-        twin, done = None, 0
+        twin, step = None, self.settings.counter(len(cases))
         parts: list[tuple[Sequence[int], Numbers]] = []
         for number, places in enumerate(chunks):
             part = f"parts/chunk-{number:05d}.safetensors"
@@ -123,9 +123,7 @@ class _Work:
                 run.write_arrays(part, {_name(key): row for key, row in numbers.items()})
             stored = run.read_arrays(part)
             parts.append((places, {key: stored[_name(key)] for key in _keys(stored, harness)}))
-            done += len(places)
-            if self.settings.progress is not None:
-                self.settings.progress(done, len(cases))
+            step(len(places))
         result = assemble(
             cases,
             harness,
@@ -137,7 +135,7 @@ class _Work:
         default = default_method(self.clip, "a text")
         return Outcome(
             value=result,
-            files=[(CASES, _table(cases, harness, parts))],
+            files=[(CASES, list(_rows(cases, harness, parts)))],
             summary=lambda: {
                 "kind": FAITHFULNESS.kind,
                 "headline": headline(result, default),
@@ -189,32 +187,26 @@ def _keys(stored: Any, harness: Harness) -> list[Key]:
     return sorted(keys, key=lambda one: (one.made, one.name, one.centred, metrics[one.metric]))
 
 
-def _table(
-    cases: Sequence[Case], harness: Harness, measurements: Sequence[tuple[Sequence[int], Numbers]]
-) -> dict[str, Any]:
-    """A row for each case, method and option; metrics are columns, NaN where undefined."""
-    rows = list(_rows(cases, harness, measurements))
-    names = ("scene", "text", "n_objects", "made", "name", "centred")
-    columns: dict[str, Any] = {
-        name: [row[place] for row in rows] for place, name in enumerate(names)
-    }
-    for place, metric in enumerate(harness.metrics):
-        columns[metric] = np.array([row[len(names)][place] for row in rows], np.float64)
-    return columns
-
-
 def _rows(
     cases: Sequence[Case], harness: Harness, measurements: Sequence[tuple[Sequence[int], Numbers]]
-) -> Iterator[tuple[Any, ...]]:
-    empty = np.array(np.nan)
+) -> Iterator[dict[str, Any]]:
+    """For each case, method and option; metrics are columns, NaN where undefined."""
     for places, numbers in measurements:
-        what = dict.fromkeys((key.made, key.name, key.centred) for key in numbers)
-        for maker, name, centred in what:
-            rows = [numbers.get(Key(maker, name, centred, m), empty) for m in harness.metrics]
-            wide = np.stack([np.broadcast_to(row, len(places)) for row in rows], axis=1)
-            for place, values in zip(places, wide, strict=True):
+        undefined = np.full(len(places), np.nan)
+        for made, name, centred in dict.fromkeys((k.made, k.name, k.centred) for k in numbers):
+            keys = [Key(made, name, centred, metric) for metric in harness.metrics]
+            columns = [numbers.get(key, undefined) for key in keys]
+            for place, *values in zip(places, *columns, strict=True):
                 case = cases[place]
-                yield case.scene, case.text, case.n_objects, maker, name, centred, values
+                yield {
+                    "scene": case.scene,
+                    "text": case.text,
+                    "n_objects": case.n_objects,
+                    "made": made,
+                    "name": name,
+                    "centred": centred,
+                    **dict(zip(harness.metrics, values, strict=True)),
+                }
 
 
 FAITHFULNESS: Study[FaithfulnessAudit, Faithfulness] = Study(

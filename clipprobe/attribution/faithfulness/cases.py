@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from clipprobe.arrays import Floats
 from clipprobe.errors import DataError
 
 if TYPE_CHECKING:
@@ -20,26 +21,23 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Case:
-    """One image with one text that names one of the things in it.
-
-    Attributes:
-        image: In any form that models take.
-        text: Names the thing ``own``.
-        masks: ``(k, h, w)`` pixels of the k things shown, on the image as it is.
-        zones: ``(k, h, w)``; whichever of them a map is strongest in is the thing it points at.
-            Quadrants, or the masks themselves.
-        own: Which of the things the text names.
-        names: Names of the things, for texts that contrast them.
-        scene: Cases of one scene are resampled together.
-    """
+    """One image with one text that names one of the things in it."""
 
     image: Any
+    """In any form that models take."""
     text: str
+    """Names the thing ``own``."""
     masks: Bools
+    """``(k, h, w)`` pixels of the k things shown, on the image as it is."""
     zones: Bools
+    """``(k, h, w)``; whichever of them a map is strongest in is the thing it points at. Quadrants,
+    or the masks themselves."""
     own: int
+    """Which of the things the text names."""
     names: tuple[str, ...]
+    """Names of the things, for texts that contrast them."""
     scene: str
+    """Cases of one scene are resampled together."""
 
     @property
     def n_objects(self) -> int:
@@ -49,17 +47,14 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CaseOnGrid:
-    """The regions of a case as the model sees them.
-
-    Attributes:
-        pixels: ``(k, H, W)`` masks on the model's input.
-        patches: ``(k, rows, columns)`` share of each patch that lies in each mask.
-        zones: ``(k, rows, columns)`` share of each patch that lies in each zone.
-    """
+    """The regions of a case as the model sees them."""
 
     pixels: Bools
-    patches: NDArray[np.float64]
-    zones: NDArray[np.float64]
+    """``(k, H, W)`` masks on the model's input."""
+    patches: Floats
+    """``(k, rows, columns)`` share of each patch that lies in each mask."""
+    zones: Floats
+    """``(k, rows, columns)`` share of each patch that lies in each zone."""
 
 
 def on_grid(clip: Clip, case: Case, grid: tuple[int, int], size: tuple[int, int]) -> CaseOnGrid:
@@ -86,7 +81,7 @@ def on_input(clip: Clip, mask: Bools, size: tuple[int, int]) -> Bools:
     return np.asarray(large)[top : top + crop[0], left : left + crop[1]].astype(bool)
 
 
-def shares(masks: Bools, grid: tuple[int, int]) -> NDArray[np.float64]:
+def shares(masks: Bools, grid: tuple[int, int]) -> Floats:
     """Share of every cell of the grid that lies in each mask, ``(k, rows, columns)``."""
     from clipprobe.attribution.explaining import patch_sums
 

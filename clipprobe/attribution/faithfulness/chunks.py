@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.attribution.explaining import explain_targets
 from clipprobe.attribution.faithfulness.cases import Case, CaseOnGrid, on_grid
 from clipprobe.attribution.faithfulness.metrics import METRICS
@@ -25,7 +25,6 @@ from clipprobe.attribution.faithfulness.variants import variants_of
 if TYPE_CHECKING:
     from clipprobe.models import Clip
 
-Floats = NDArray[np.float64]
 MOST = 64
 """Cases in a chunk, where memory allows it."""
 _IMAGES = 24
@@ -34,19 +33,16 @@ _IMAGES = 24
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What a column of numbers is of.
-
-    Attributes:
-        made: By a method (``method``), or from the truth (``truth``).
-        name: Of the method, or of the explanation that is made from the truth.
-        centred: Whether the mean text was subtracted.
-        metric: Higher is better.
-    """
+    """What a column of numbers is of."""
 
     made: str
+    """By a method (``method``), or from the truth (``truth``)."""
     name: str
+    """Of the method, or of the explanation that is made from the truth."""
     centred: bool
+    """Whether the mean text was subtracted."""
     metric: str
+    """Higher is better."""
 
 
 Numbers = dict[Key, Floats]
@@ -55,25 +51,22 @@ Numbers = dict[Key, Floats]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Harness:
-    """What is measured, and how.
-
-    Attributes:
-        methods: Name -> settings.
-        metrics: Names.
-        centre: Whether texts are explained as they are, less the mean text, or both.
-        protocol: Of the metrics that cover patches, with its prompts.
-        batch_size: Distinct images that are explained together.
-        seed: Of the explanations made from the truth, and of random weights.
-        memory_gb: See :func:`clipprobe.explain_batch`.
-    """
+    """What is measured, and how."""
 
     methods: Mapping[str, Mapping[str, Any]]
+    """Name -> settings."""
     metrics: Sequence[str]
+    """Names."""
     centre: Sequence[bool]
+    """Whether texts are explained as they are, less the mean text, or both."""
     protocol: Protocol
+    """Of the metrics that cover patches, with its prompts."""
     batch_size: int
+    """Distinct images that are explained together."""
     seed: int
+    """Of the explanations made from the truth, and of random weights."""
     memory_gb: float | None = None
+    """See :func:`clipprobe.explain_batch`."""
 
     def chunks(self, clip: Clip, data: Sequence[Case]) -> list[list[int]]:
         """Numbers of cases of one number of things and one image shape, a few at a time."""
@@ -141,15 +134,14 @@ class Harness:
                 [case.image for _ in group.variants for case in cases],
                 group.targets,
                 group.methods,
-                options=[((), one.centred) for one in group.variants for _ in cases],
                 batch_size=self.batch_size,
                 memory_gb=self.memory_gb,
             )
             for method, rows in explanations.items():
-                for place, one in enumerate(group.variants):
+                for place, (name, centred) in enumerate(group.variants):
                     part = rows[place * len(cases) : (place + 1) * len(cases)]
-                    name = one.name or method
-                    maps[name, one.centred] = np.stack([row.patches for row in part]).astype(float)
+                    patches = np.stack([row.patches for row in part]).astype(float)
+                    maps[name or method, centred] = patches
                 grid = rows[0].grid
         pixels = clip.preprocess([cases[0].image])
         size = (int(pixels.shape[-2]), int(pixels.shape[-1]))

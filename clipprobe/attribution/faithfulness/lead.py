@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from clipprobe.attribution.faithfulness.result import Faithfulness, Row
+from clipprobe.attribution.registry import NULLS
 from clipprobe.report import Intervals, Lead
 from clipprobe.report.words import amount, is_defined, side_of, value_of
 
-_NULLS = ("random", "centre")
 _N_ROWS = 8
 
 
@@ -26,8 +25,8 @@ def lead_of(result: Faithfulness, metric: str, question: str) -> Lead:
         for row in result.rows
         if row.n_objects == n_objects and row.metric == metric and is_defined(row.estimate)
     ]
-    rows.sort(key=lambda row: (-_low(row), row.method, row.centred))
-    methods = [row for row in rows if row.method not in _NULLS]
+    rows.sort(key=lambda row: (-row.low, row.method, row.centred))
+    methods = [row for row in rows if row.method not in NULLS]
     null = next((row for row in rows if row.method == "random"), None)
     verdict, evidence = _statement(
         methods, null, metric, question, int(result.provenance["n_cases"])
@@ -83,7 +82,3 @@ def _statement(
 
 def _named(row: Row) -> str:
     return f"{row.method}, less the mean text" if row.centred else row.method
-
-
-def _low(row: Row) -> float:
-    return -math.inf if math.isnan(row.estimate.low) else row.estimate.low

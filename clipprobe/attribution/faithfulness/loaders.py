@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 from clipprobe.attribution.faithfulness.cases import Case
 from clipprobe.attribution.faithfulness.settings import PROMPT
 from clipprobe.data import Failure
+from clipprobe.data.images import as_pil
 from clipprobe.data.suffixes import IMAGE_SUFFIXES
 from clipprobe.errors import DataError, UnreadableImageError
 
@@ -53,12 +54,13 @@ def box_cases(
     cases: list[Case] = []
     for name, members in groups.items():
         try:
-            size = _size(folder / name)
+            image = as_pil(folder / name)
         except UnreadableImageError as error:
             if failures is None:
                 raise
             failures.append(Failure(name, str(error)))
             continue
+        size = (image.height, image.width)
         masks = [_box(size, [float(row[part]) for part in _BOX], name) for row in members]
         cases += _of_image(str(folder / name), [str(r["text"]) for r in members], masks, name)
     return cases
@@ -170,13 +172,6 @@ def _read_table(path: Path) -> list[Mapping[str, Any]]:
     read = pd.read_parquet if path.suffix.lower() == ".parquet" else pd.read_csv
     rows: list[Mapping[str, Any]] = read(path).to_dict("records")
     return rows
-
-
-def _size(path: Path) -> tuple[int, int]:
-    from clipprobe.data.images import as_pil
-
-    image = as_pil(path)
-    return image.height, image.width
 
 
 def _box(size: tuple[int, int], box: list[float], name: str) -> Bools:

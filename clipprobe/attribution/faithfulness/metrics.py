@@ -16,11 +16,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.attribution.faithfulness.cases import CaseOnGrid
 
-Floats = NDArray[np.float64]
 Metric = Callable[[Floats, CaseOnGrid, int], float]
 
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.attribution.explanation import Explanation
 from clipprobe.attribution.faithfulness.removal import CURVES, Protocol, Remover, signed_area
 from clipprobe.errors import ConfigError
@@ -40,64 +41,55 @@ FLAT = "the map is the same everywhere, so it puts the patches in no order"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapScores(AsJson):
-    """The curves of one map, by metric.
-
-    Attributes:
-        method: Of attribution.
-        values: Area under the curve, that of deletion negated; higher is better. NaN where the map
-            has no order.
-        above: How many of the random orders the value lies above; None where undefined.
-        curves: The cosine after each step.
-        reason: Why the values are undefined; empty where they are not.
-    """
+    """The curves of one map, by metric."""
 
     method: str
+    """Of attribution."""
     values: Mapping[str, float]
+    """Area under the curve, that of deletion negated; higher is better. NaN where the map has no
+    order."""
     above: Mapping[str, int | None]
+    """How many of the random orders the value lies above; None where undefined."""
     curves: Mapping[str, tuple[float, ...]]
+    """The cosine after each step."""
     reason: str = ""
+    """Why the values are undefined; empty where they are not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RandomOrders(AsJson):
-    """The same curves of orders that were drawn by chance, by metric.
-
-    Attributes:
-        n: Orders.
-        values: ``n`` areas.
-        low: The lowest of their curves at each step.
-        high: The highest.
-    """
+    """The same curves of orders that were drawn by chance, by metric."""
 
     n: int
+    """Orders."""
     values: Mapping[str, tuple[float, ...]]
+    """``n`` areas."""
     low: Mapping[str, tuple[float, ...]]
+    """The lowest of their curves at each step."""
     high: Mapping[str, tuple[float, ...]]
+    """The highest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageFaithfulness(AsJson):
-    """How faithful some maps of one image and one text are; n = 1 image, no interval.
-
-    Attributes:
-        text: What the image is scored with.
-        score: The cosine of the whole image.
-        shares: Share of the patches that is covered, or uncovered, at each step.
-        maps: Of each method.
-        random: The control.
-        protocol: How patches are covered and scored, in a sentence.
-        n_encodings: Images that went through the model.
-        provenance: Model, versions, seed.
-    """
+    """How faithful some maps of one image and one text are; n = 1 image, no interval."""
 
     text: str
+    """What the image is scored with."""
     score: float
+    """The cosine of the whole image."""
     shares: tuple[float, ...]
+    """Share of the patches that is covered, or uncovered, at each step."""
     maps: tuple[MapScores, ...]
+    """Of each method."""
     random: RandomOrders
+    """The control."""
     protocol: str
+    """How patches are covered and scored, in a sentence."""
     n_encodings: int
+    """Images that went through the model."""
     provenance: Mapping[str, Any]
+    """Model, versions, seed."""
 
 
 def image_faithfulness(
@@ -138,7 +130,7 @@ def image_faithfulness(
     grid = patch_grid(clip, pixels)
     remover = Remover(clip, pixels, [text], rule, fitting_batch(clip, _BATCH, rule.steps + 1))
 
-    def curves_of(values: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
+    def curves_of(values: NDArray[Any]) -> dict[str, Floats]:
         maps = values.reshape(1, *grid).astype(np.float64)
         curves = {name: remover.curve(maps, insert=name == "insertion") for name in CURVES}
         if progress is not None:
@@ -182,8 +174,8 @@ def n_encodings(n_maps: int, *, protocol: Protocol | None = None, n_orders: int 
 
 def _scores(
     method: str,
-    curves: Mapping[str, NDArray[np.float64]],
-    random: Mapping[str, NDArray[np.float64]],
+    curves: Mapping[str, Floats],
+    random: Mapping[str, Floats],
 ) -> MapScores:
     values = {name: float(signed_area(curve, name)[0]) for name, curve in curves.items()}
     return MapScores(

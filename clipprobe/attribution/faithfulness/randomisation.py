@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.attribution.explaining import explain_many
 from clipprobe.attribution.faithfulness.cases import Case
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from clipprobe.models import Clip
 
 RANDOMISATION = "randomisation"
-Maps = Mapping[tuple[str, bool], NDArray[np.float64]]
+Maps = Mapping[tuple[str, bool], Floats]
 
 
 def agreements(
@@ -31,7 +32,7 @@ def agreements(
     *,
     batch_size: int,
     memory_gb: float | None,
-) -> dict[tuple[str, bool], NDArray[np.float64]]:
+) -> dict[tuple[str, bool], Floats]:
     """``1 - Spearman`` of every map with the random twin's, ``(n,)`` by method and centring."""
     table = {}
     for centred in sorted({centred for _, centred in maps}):
@@ -52,7 +53,7 @@ def agreements(
     return table
 
 
-def _rank_correlation(a: NDArray[np.float64], b: NDArray[Any]) -> float:
+def _rank_correlation(a: Floats, b: NDArray[Any]) -> float:
     """Spearman's; NaN where one of the maps is flat."""
     from scipy.stats import rankdata
 

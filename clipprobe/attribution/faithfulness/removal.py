@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from clipprobe.arrays import softmax
+from clipprobe.arrays import Floats, softmax
+from clipprobe.attribution.methods.paths import baseline_pixels
 from clipprobe.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from clipprobe.models import Clip
 
-Floats = NDArray[np.float64]
 FILLS = ("mean", "black", "blur")
 SCORES = ("cosine", "logit", "softmax", "top1", "top5")
 CURVES = ("deletion", "insertion")
@@ -33,23 +33,20 @@ REMOVAL = (*CURVES, "drop", "increase")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
-    """How patches are taken away, and what is read.
-
-    Attributes:
-        fill: What covers a patch: ``mean`` colour, ``black``, or the image's own ``blur``.
-        score: ``cosine``, ``logit``, ``softmax`` over the prompts, or whether the text is the best
-            (``top1``) or among the best five of the prompts.
-        prompts: What softmax and ranks run over.
-        steps: Points of a curve, besides its start.
-        until: Share of the patches that the last point takes away; 1 is the full range, 0.5 with
-            10 steps and ``top1`` the protocol of Grad-ECLIP and CCI.
-    """
+    """How patches are taken away, and what is read."""
 
     fill: str = "mean"
+    """What covers a patch: ``mean`` colour, ``black``, or the image's own ``blur``."""
     score: str = "cosine"
+    """``cosine``, ``logit``, ``softmax`` over the prompts, or whether the text is the best
+    (``top1``) or among the best five of the prompts."""
     prompts: tuple[str, ...] = ()
+    """What softmax and ranks run over."""
     steps: int = 8
+    """Points of a curve, besides its start."""
     until: float = 1.0
+    """Share of the patches that the last point takes away; 1 is the full range, 0.5 with 10 steps
+    and ``top1`` the protocol of Grad-ECLIP and CCI."""
 
     def __post_init__(self) -> None:
         if self.fill not in FILLS or self.score not in SCORES:
@@ -127,10 +124,7 @@ class Remover:
         confidence = self.scores(self._mixed(soft, np.arange(len(maps))), np.arange(len(maps)))
         if name == "increase":
             return (confidence > self.whole).astype(np.float64)
-        lost: Floats = -np.maximum(0, self.whole - confidence) / np.maximum(
-            np.abs(self.whole), 1e-9
-        )
-        return lost
+        return -np.maximum(0, self.whole - confidence) / np.maximum(np.abs(self.whole), 1e-9)
 
     def curve(self, maps: Floats, *, insert: bool) -> Floats:
         """Scores ``(n, steps + 1)`` from nothing taken away (or shown) to the last point."""
@@ -168,16 +162,10 @@ def signed_area(curve: Floats, name: str) -> Floats:
 
 
 def _cover(clip: Clip, pixels: Tensor, fill: str) -> Tensor:
-    import torch
     from torch.nn import functional
 
-    if fill == "mean":
-        return torch.zeros_like(pixels)
-    if fill == "black":
-        mean, std = (
-            torch.from_numpy(x).to(pixels) for x in (clip.preprocess.mean, clip.preprocess.std)
-        )
-        return (-mean / std).view(1, 3, 1, 1).expand_as(pixels)
+    if fill != "blur":
+        return baseline_pixels(clip, pixels, "grey" if fill == "mean" else fill)
     # A wide blur, as far as the image allows: a fifth of its shorter side, three times over.
     side = max(3, min(pixels.shape[-2:]) // 5 | 1)
     blurred = pixels

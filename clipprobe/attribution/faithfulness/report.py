@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clipprobe.attribution.faithfulness.lead import lead_of
 from clipprobe.attribution.faithfulness.randomisation import RANDOMISATION
 from clipprobe.attribution.faithfulness.result import Faithfulness, Row
+from clipprobe.attribution.faithfulness.settings import QUESTIONS
 from clipprobe.attribution.faithfulness.truths import TRUTHS
 from clipprobe.report import Block, Page, Paragraph, Section, Table
 from clipprobe.report import Warning as Note
-from clipprobe.statistics import Estimate, undefined
+from clipprobe.statistics import undefined
 
 LEADING = ("zone", "inside", "map", "insertion")
 """What the headline and the order of the tables read, the first that was measured."""
-_QUESTIONS = {
-    "inside": "does the middle of the strongest patch lie on the thing, or within 15/224 of it?",
-    "inside_strict": "does at least half of the strongest patch lie on the thing?",
-    "zone": "does the thing's own zone hold more of the map than those of the other things?",
-    "mass": "which share of the positive part of the map lies on the thing?",
-    "pixel_accuracy": "which share of the area does the map, cut at its mean, get right?",
-    "miou": "intersection over union of the map, cut at its mean, with the thing and the rest",
-    "map": "average precision of the map as a ranking of pixels",
-    "deletion": "mean score while the strongest patches are covered first, negated",
-    "insertion": "mean score while the strongest patches are uncovered first",
-    "drop": "share of the score that is lost under the image times the map, negated",
-    "increase": "does the score rise under the image times the map?",
-    "randomisation": "1 less the rank correlation with the map of the same network untrained",
-}
 _GROUPS = {
     "Pointing": ("inside", "inside_strict", "zone", "mass"),
     "The map as a mask": ("pixel_accuracy", "miou", "map"),
@@ -61,16 +47,19 @@ def headline(result: Faithfulness, default: str) -> list[dict[str, Any]]:
                 {
                     "name": f"{default}, {metric}, {things}",
                     "estimate": own.estimate.to_json(),
-                    "meaning": f"{default}, the default of explain: {_QUESTIONS[metric]}",
+                    "meaning": f"{default}, the default of explain: {QUESTIONS[metric]}",
                 }
             )
-        best = max(finite, key=_lower_end, default=None)
-        estimate = _none(result, n_objects) if best is None else best.estimate
+        best = max(finite, key=lambda row: row.low, default=None)
         which = "no metric ranks the explanations made from the truth"
-        if best is not None:
+        if best is None:
+            n = max(row.estimate.n for row in result.measures if row.n_objects == n_objects)
+            estimate = undefined(f"{which} on so few cases", n=n)
+        else:
+            estimate = best.estimate
             less = " less the mean text" if best.centred else ""
             which = (
-                f"{best.method}{less}, the highest lower end of {len(finite)}: {_QUESTIONS[metric]}"
+                f"{best.method}{less}, the highest lower end of {len(finite)}: {QUESTIONS[metric]}"
             )
         items.append({"name": f"best, {things}", "estimate": estimate.to_json(), "meaning": which})
     return items
@@ -95,25 +84,18 @@ def build_page(result: Faithfulness, default: str, config: Mapping[str, Any]) ->
     used = sorted({row.metric for row in result.rows})
     questions = Table(
         ["metric", "question (higher is better)"],
-        [[metric, _QUESTIONS[metric]] for metric in _QUESTIONS if metric in used],
+        [[metric, QUESTIONS[metric]] for metric in QUESTIONS if metric in used],
         "What each metric asks.",
     )
     notes: list[Block] = [questions, *(Paragraph(text) for text in _NOTES)]
     notes.append(Paragraph(f"Protocol: {result.protocol}."))
     sections.append(Section("How to read this", notes))
-    if result.refused_metrics:
-        table = Table(
-            ["metric", "why it is not printed"],
-            [[name, why] for name, why in result.refused_metrics.items()],
-            "Metrics that do not measure what they are named after, on these data.",
-        )
+    if metrics := [[*one] for one in result.refused_metrics.items()]:
+        caption = "Metrics that do not measure what they are named after, on these data."
+        table = Table(["metric", "why it is not printed"], metrics, caption)
         sections.append(Section("Not printed", [table]))
-    if result.refused_methods:
-        table = Table(
-            ["method", "why"],
-            [[name, why] for name, why in result.refused_methods.items()],
-            "Methods that have no map of this model.",
-        )
+    if methods := [[*one] for one in result.refused_methods.items()]:
+        table = Table(["method", "why"], methods, "Methods that have no map of this model.")
         sections.append(Section("Not supported", [table]))
     return Page(
         title="Which explanation to believe",
@@ -121,18 +103,14 @@ def build_page(result: Faithfulness, default: str, config: Mapping[str, Any]) ->
         f"images, {len(result.settings)} methods.",
         sections=sections,
         provenance={**result.provenance, "settings": config},
-        lead=lead_of(result, leading, _QUESTIONS.get(leading, "")),
+        lead=lead_of(result, leading, QUESTIONS.get(leading, "")),
     )
 
 
 def _in_short(result: Faithfulness, default: str) -> Section:
-    rows = [
-        [item["name"], Estimate.from_json(item["estimate"]), item["meaning"]]
-        for item in headline(result, default)
-    ]
     table = Table(
         ["figure", "value", "what it is"],
-        rows,
+        [[one["name"], one["estimate"], one["meaning"]] for one in headline(result, default)],
         "The default of explain, and the method with the highest lower end; the best of many is a "
         "little too high.",
     )
@@ -146,7 +124,7 @@ def _in_short(result: Faithfulness, default: str) -> Section:
 
 def _tables(rows: Sequence[Row], measures: Sequence[Row], n_objects: int) -> list[Block]:
     """A table for each group of metrics: the methods, then the explanations made from the truth."""
-    measured = {m for m in _QUESTIONS if any(_is_judged_by(row, m) for row in rows)}
+    measured = {m for m in QUESTIONS if any(_is_judged_by(row, m) for row in rows)}
     if not measured:
         return [Paragraph("No metric can be printed on so few cases.")]
     n = max(row.estimate.n for row in rows)
@@ -156,20 +134,19 @@ def _tables(rows: Sequence[Row], measures: Sequence[Row], n_objects: int) -> lis
         if not metrics:
             continue
         leading = next((m for m in LEADING if m in metrics), metrics[0])
-        cells: dict[tuple[str, bool, bool], dict[str, Estimate]] = defaultdict(dict)
-        for row in rows:
-            cells[row.method, row.centred, False][row.metric] = row.estimate
-        order = sorted(cells, key=lambda one: (-_low(cells[one].get(leading)), one))
-        for truth in TRUTHS:
-            for row in measures:
-                if row.n_objects == n_objects and row.method == truth:
-                    cells[truth, False, True][row.metric] = row.estimate
+        cells = {(row.method, row.centred, False, row.metric): row for row in rows}
+        maps = dict.fromkeys(key[:3] for key in cells)
+        low = {one: cells[*one, leading].low for one in maps if (*one, leading) in cells}
+        order = sorted(maps, key=lambda one: (-low.get(one, -math.inf), one))
+        for row in measures:
+            if row.n_objects == n_objects:
+                cells[row.method, False, True, row.metric] = row
         order += [(truth, False, True) for truth in TRUTHS if group != (RANDOMISATION,)]
         blocks.append(
             Table(
                 ["map", *metrics],
                 [
-                    [_called(one), *(_cell(cells[one].get(metric)) for metric in metrics)]
+                    [_called(*one), *(_cell(cells.get((*one, metric))) for metric in metrics)]
                     for one in order
                 ],
                 f"{what}: {n} targets, 95 % intervals over scenes, by the lower end of {leading}"
@@ -179,15 +156,14 @@ def _tables(rows: Sequence[Row], measures: Sequence[Row], n_objects: int) -> lis
     return blocks
 
 
-def _called(one: tuple[str, bool, bool]) -> str:
-    name, centred, truth = one
+def _called(name: str, centred: bool, truth: bool) -> str:
     return f"truth: {name}" if truth else f"{name}, less the mean" if centred else name
 
 
-def _cell(estimate: Estimate | None) -> str:
-    if estimate is None or not estimate.defined:
+def _cell(row: Row | None) -> str:
+    if row is None or not row.estimate.defined:
         return ""
-    return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
+    return f"{row.estimate.value:.2f} [{row.estimate.low:.2f}, {row.estimate.high:.2f}]"
 
 
 def _numbers(result: Faithfulness) -> list[int]:
@@ -196,17 +172,3 @@ def _numbers(result: Faithfulness) -> list[int]:
 
 def _is_judged_by(row: Row, metric: str) -> bool:
     return row.metric == metric and row.estimate.defined
-
-
-def _lower_end(row: Row) -> float:
-    return _low(row.estimate)
-
-
-def _low(estimate: Estimate | None) -> float:
-    low = math.nan if estimate is None else estimate.low
-    return -math.inf if math.isnan(low) else low
-
-
-def _none(result: Faithfulness, n_objects: int) -> Estimate:
-    n = max(row.estimate.n for row in result.measures if row.n_objects == n_objects)
-    return undefined("no metric ranks the explanations made from the truth on so few cases", n=n)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.runs.jsonio import AsJson
@@ -15,46 +17,45 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One number.
-
-    Attributes:
-        method: Of attribution.
-        centred: Whether the mean text was subtracted.
-        n_objects: Things shown in an image.
-        metric: Higher is better.
-        estimate: Mean over cases, with an interval over scenes.
-    """
+    """One number."""
 
     method: str
+    """Of attribution."""
     centred: bool
+    """Whether the mean text was subtracted."""
     n_objects: int
+    """Things shown in an image."""
     metric: str
+    """Higher is better."""
     estimate: Estimate
+    """Mean over cases, with an interval over scenes."""
+
+    @property
+    def low(self) -> float:
+        """Lower end of the interval, by which rows are ordered; undefined ones come last."""
+        return -math.inf if math.isnan(self.estimate.low) else self.estimate.low
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Faithfulness(AsJson):
-    """Which method to believe on this model and data.
-
-    Attributes:
-        rows: Of the methods.
-        measures: The same metrics of three explanations made from the truth: ``perfect``,
-            ``random importance`` and ``random``.
-        refused_metrics: Metric and number of things -> why it is not printed: it does not rank
-            those three in this order.
-        refused_methods: Method -> why it has no map of this model.
-        protocol: How patches are covered and scored, in a sentence.
-        settings: Of the methods.
-        provenance: Model, versions, number of cases and scenes, seed.
-    """
+    """Which method to believe on this model and data."""
 
     rows: tuple[Row, ...]
+    """Of the methods."""
     measures: tuple[Row, ...]
+    """The same metrics of three explanations made from the truth: ``perfect``,
+    ``random importance`` and ``random``."""
     refused_metrics: Mapping[str, str]
+    """Metric and number of things -> why it is not printed: it does not rank those three in this
+    order."""
     refused_methods: Mapping[str, str]
+    """Method -> why it has no map of this model."""
     protocol: str
+    """How patches are covered and scored, in a sentence."""
     settings: Mapping[str, Mapping[str, Any]]
+    """Of the methods."""
     provenance: Mapping[str, Any]
+    """Model, versions, number of cases and scenes, seed."""
 
     @property
     def table(self) -> pd.DataFrame:
@@ -72,13 +73,9 @@ class Faithfulness(AsJson):
         Raises:
             KeyError: there is no such row.
         """
+        wanted = (method, metric, n_objects, centred)
         for row in self.rows:
-            if (row.method, row.metric, row.n_objects, row.centred) == (
-                method,
-                metric,
-                n_objects,
-                centred,
-            ):
+            if (row.method, row.metric, row.n_objects, row.centred) == wanted:
                 return row.estimate
         raise KeyError(f"{method}, {metric}, {n_objects} things, centred={centred}")
 
@@ -103,18 +100,9 @@ def _of_row(data: Mapping[str, Any]) -> Row:
 def _table(rows: tuple[Row, ...]) -> pd.DataFrame:
     import pandas as pd
 
-    return pd.DataFrame(
-        [
-            {
-                "method": row.method,
-                "centred": row.centred,
-                "n_objects": row.n_objects,
-                "metric": row.metric,
-                "value": row.estimate.value,
-                "low": row.estimate.low,
-                "high": row.estimate.high,
-                "n": row.estimate.n,
-            }
-            for row in rows
-        ]
+    of_row, of_estimate = (
+        ["method", "centred", "n_objects", "metric"],
+        ["value", "low", "high", "n"],
     )
+    read = attrgetter(*of_row, *(f"estimate.{name}" for name in of_estimate))
+    return pd.DataFrame([read(row) for row in rows], columns=of_row + of_estimate)

@@ -16,7 +16,7 @@ from clipprobe.attribution.faithfulness.randomisation import RANDOMISATION
 from clipprobe.attribution.faithfulness.removal import REMOVAL, Protocol
 from clipprobe.attribution.faithfulness.result import Faithfulness, Row
 from clipprobe.attribution.faithfulness.truths import TRUTHS, why_refused
-from clipprobe.attribution.registry import METHODS, attribution_methods, check_support, find_method
+from clipprobe.attribution.registry import attribution_methods, check_support, find_method
 from clipprobe.errors import ConfigError, UnsupportedHookError
 from clipprobe.people import refuse_person_groups
 from clipprobe.statistics import Estimate, cluster_bootstrap, undefined
@@ -106,11 +106,20 @@ def harness_of(
     for metric in metric_names:
         if metric not in ALL_METRICS:
             raise ConfigError(f"There is no metric {metric!r}: use {', '.join(ALL_METRICS)}.")
-    by_method = _settings(attribution_methods() if methods is None else methods)
-    refused = _unsupported(clip, by_method) if methods is None or not refuse else {}
-    usable = {name: one for name, one in by_method.items() if name not in refused}
-    for name, settings in usable.items():
-        check_support(name, find_method(name, settings), clip, unit=False)
+    if methods is None:
+        methods, refuse = attribution_methods(), False
+    names = [methods] if isinstance(methods, str) else methods
+    by_method = dict(names) if isinstance(names, Mapping) else {name: {} for name in names}
+    usable: dict[str, Mapping[str, Any]] = {}
+    refused: dict[str, str] = {}
+    for name, settings in by_method.items():
+        try:
+            check_support(name, find_method(name, settings), clip, unit=False)
+            usable[name] = settings
+        except UnsupportedHookError as error:
+            if refuse:
+                raise
+            refused[name] = str(error)
     rule = Protocol() if protocol is None else protocol
     prompts = tuple(dict.fromkeys([*rule.prompts, *(case.text for case in data)]))
     return Harness(
@@ -180,24 +189,6 @@ def assemble(
             "n_boot": n_boot,
         },
     )
-
-
-def _settings(
-    methods: Sequence[str] | Mapping[str, Mapping[str, Any]],
-) -> dict[str, Mapping[str, Any]]:
-    if isinstance(methods, str):
-        methods = [methods]
-    return dict(methods) if isinstance(methods, Mapping) else {name: {} for name in methods}
-
-
-def _unsupported(clip: Clip, names: Mapping[str, Any]) -> dict[str, str]:
-    refused = {}
-    for name in names:
-        try:
-            check_support(name, METHODS[name], clip, unit=False)
-        except UnsupportedHookError as error:
-            refused[name] = str(error)
-    return refused
 
 
 def _estimate(numbers: list[float], scenes: list[str], n_boot: int, seed: int) -> Estimate:

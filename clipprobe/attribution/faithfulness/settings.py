@@ -19,21 +19,23 @@ if TYPE_CHECKING:
 else:
     ImagesLike = Any
 
-METRIC_NAMES = (
-    "inside",
-    "inside_strict",
-    "zone",
-    "mass",
-    "pixel_accuracy",
-    "miou",
-    "map",
-    "deletion",
-    "insertion",
-    "drop",
-    "increase",
-    "randomisation",
-)
-"""Names; :mod:`clipprobe.attribution.faithfulness.metrics` and ``removal`` define them."""
+QUESTIONS = {
+    "inside": "does the middle of the strongest patch lie on the thing, or within 15/224 of it?",
+    "inside_strict": "does at least half of the strongest patch lie on the thing?",
+    "zone": "does the thing's own zone hold more of the map than those of the other things?",
+    "mass": "which share of the positive part of the map lies on the thing?",
+    "pixel_accuracy": "which share of the area does the map, cut at its mean, get right?",
+    "miou": "intersection over union of the map, cut at its mean, with the thing and the rest",
+    "map": "average precision of the map as a ranking of pixels",
+    "deletion": "mean score while the strongest patches are covered first, negated",
+    "insertion": "mean score while the strongest patches are uncovered first",
+    "drop": "share of the score that is lost under the image times the map, negated",
+    "increase": "does the score rise under the image times the map?",
+    "randomisation": "1 less the rank correlation with the map of the same network untrained",
+}
+"""What each metric asks; :mod:`clipprobe.attribution.faithfulness.metrics` and ``removal`` define
+them."""
+METRIC_NAMES = tuple(QUESTIONS)
 PROMPT = "a photo of a {}"
 
 

@@ -27,19 +27,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where the cases come from.
-
-    Attributes:
-        config: What decides the cases, as JSON.
-        dataset: ``Dataset.describe()`` of the user's images; None for rendered scenes.
-        cases: Makes them; called once.
-        failures: Images that could not be used.
-    """
+    """Where the cases come from."""
 
     config: dict[str, Any]
+    """What decides the cases, as JSON."""
     cases: Callable[[], list[Case]]
+    """Makes them; called once."""
     dataset: dict[str, Any] | None = None
+    """``Dataset.describe()`` of the user's images; None for rendered scenes."""
     failures: list[Failure] = field(default_factory=list)
+    """Images that could not be used."""
 
 
 def source_of(settings: FaithfulnessAudit, size_px: int) -> Source:

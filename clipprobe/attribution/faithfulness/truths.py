@@ -12,20 +12,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from clipprobe.arrays import Floats
 from clipprobe.attribution.faithfulness.cases import CaseOnGrid
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from clipprobe.statistics import Estimate
 
 PERFECT, RANDOM_IMPORTANCE, RANDOM = "perfect", "random importance", "random"
 TRUTHS = (PERFECT, RANDOM_IMPORTANCE, RANDOM)
 
 
-def truth_maps(
-    truth: CaseOnGrid, own: int, rng: np.random.Generator
-) -> dict[str, NDArray[np.float64]]:
+def truth_maps(truth: CaseOnGrid, own: int, rng: np.random.Generator) -> dict[str, Floats]:
     """The three maps ``(rows, columns)`` of one case."""
     shape = truth.patches.shape[1:]
     return {

@@ -23,17 +23,9 @@ if TYPE_CHECKING:
 WHOLE_TEXT = "banzhaf of the whole text"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variant:
-    """One way to make a direction of a case.
-
-    Attributes:
-        name: What its rows are called; empty for the method's own name.
-        centred: Whether the mean text was subtracted.
-    """
-
-    name: str = ""
-    centred: bool = False
+Variant = tuple[str, bool]
+"""One way to make a direction of a case: what its rows are called, empty for the method's own name,
+and whether the mean text was subtracted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,16 +47,14 @@ def variants_of(
     plain = targets_of(clip, [case.text for case in cases])
     alone = plain.directions.cpu().numpy()
     common = mean_text(clip) if True in centre else 0.0
-    variants = [
-        (Variant(centred=centred), alone - common if centred else alone) for centred in centre
-    ]
+    variants = [(("", centred), alone - common if centred else alone) for centred in centre]
     rest = {k: v for k, v in methods.items() if k not in ("banzhaf", "interactions")}
     if rest:
         yield _group(plain, variants, rest)
     both = variants if "banzhaf" in methods else []
     if "interactions" in methods:
         words, whole = _of_whole_texts(clip, cases)
-        both = [*both, (Variant(name="interactions"), words), (Variant(name=WHOLE_TEXT), whole)]
+        both = [*both, (("interactions", False), words), ((WHOLE_TEXT, False), whole)]
     if both:
         settings = methods.get("banzhaf", methods.get("interactions", {}))
         yield _group(plain, both, {"banzhaf": settings})

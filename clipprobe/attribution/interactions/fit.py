@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.attribution.coalitions import Coalitions, first_order, second_order
 
-Floats = NDArray[np.float64]
 TERMS = ("first order", "cross terms", "first order and cross terms", "all")
 
 
@@ -51,22 +51,15 @@ class OrderTwo:
         ``cross terms`` alone are ``a_ij x_i y_j`` with a constant.
         """
         x, y = patches - self.p, words - self.p
-        cross = np.einsum("mi,ij,mj->m", x, self.matrix, y)
-        first = x @ self.patches + y @ self.words
-        total: Floats
-        if terms == "first order":
-            total = self.mean + first
-            return total
+        total: Floats = self.mean + (x @ self.patches + y @ self.words)
         if terms == "cross terms":
             raw = np.einsum("mi,ij,mj->m", patches * 1.0, self.matrix, words * 1.0)
             total = raw + self.mean - self.p**2 * self.matrix.sum()
-            return total
-        if terms == "first order and cross terms":
-            total = self.mean + first + cross
-            return total
-        within = np.einsum("mi,ij,mj->m", x, self.within_image, x)
-        within = within + np.einsum("mi,ij,mj->m", y, self.within_text, y)
-        total = self.mean + first + cross + within / 2
+        elif terms != "first order":
+            total = total + np.einsum("mi,ij,mj->m", x, self.matrix, y)
+        if terms == "all":
+            within = np.einsum("mi,ij,mj->m", x, self.within_image, x)
+            total = total + (within + np.einsum("mi,ij,mj->m", y, self.within_text, y)) / 2
         return total
 
 

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.runs.jsonio import AsJson
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,50 +20,48 @@ class Interactions(AsJson):
     ``constant + sum_i patches_i x_i + sum_j words_j y_j + sum_ij matrix_ij x_i y_j + ...`` (with
     the terms within image and within text) is the best fit of its kind to the score when the
     patches with ``x_i = 1`` and the words with ``y_j = 1`` are seen.
-
-    Attributes:
-        text: The text.
-        words: Its words.
-        grid: Rows and columns of the patches.
-        matrix: ``(n_patches, n_words)`` what a patch and a word add together.
-        patches: ``(n_patches,)`` what a patch adds alone.
-        word_values: ``(n_words,)`` what a word adds alone.
-        within_image: ``(n_patches, n_patches)`` symmetric; what two patches add together.
-        within_text: ``(n_words, n_words)`` symmetric.
-        constant: The fit's value with nothing seen.
-        score: The cosine with everything seen.
-        fitted: The fit with everything seen: the sum of all terms.
-        r2: Of the fit on coalitions that were not used for it, by which terms it has:
-            ``first order``, ``cross terms`` (products alone), ``first order and cross terms``,
-            ``all`` (within image and within text too).
-        n_unseen: How many coalitions that is.
-        p: Probability that a patch or word is seen.
-        masking, text_masking: How patches and words were masked.
-        n_image_encodings, n_text_encodings: What it took.
-        exact: Whether all coalitions of the patches, and of the words, were used.
-        provenance: Model, versions.
     """
 
     text: str
+    """The text."""
     words: tuple[str, ...]
+    """Its words."""
     grid: tuple[int, int]
+    """Rows and columns of the patches."""
     matrix: Floats
+    """``(n_patches, n_words)`` what a patch and a word add together."""
     patches: Floats
+    """``(n_patches,)`` what a patch adds alone."""
     word_values: Floats
+    """``(n_words,)`` what a word adds alone."""
     within_image: Floats
+    """``(n_patches, n_patches)`` symmetric; what two patches add together."""
     within_text: Floats
+    """``(n_words, n_words)`` symmetric."""
     constant: float
+    """The fit's value with nothing seen."""
     score: float
+    """The cosine with everything seen."""
     fitted: float
+    """The fit with everything seen: the sum of all terms."""
     r2: Mapping[str, float]
+    """Of the fit on coalitions that were not used for it, by which terms it has: ``first order``,
+    ``cross terms`` (products alone), ``first order and cross terms``, ``all`` (within image and
+    within text too)."""
     n_unseen: int
+    """How many coalitions that is."""
     p: float
+    """Probability that a patch or word is seen."""
     masking: str
     text_masking: str
+    """How patches and words were masked."""
     n_image_encodings: int
     n_text_encodings: int
+    """What it took."""
     exact: tuple[bool, bool]
+    """Whether all coalitions of the patches, and of the words, were used."""
     provenance: Mapping[str, Any]
+    """Model, versions."""
 
     def map(self, word: int | str) -> Floats:
         """``(rows, columns)`` of one word, by number or by the first that reads so."""

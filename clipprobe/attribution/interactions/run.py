@@ -14,7 +14,7 @@ from clipprobe.attribution.job import Job, as_floats
 from clipprobe.attribution.methods.masks import masked_features, proper
 from clipprobe.attribution.registry import check_support, find_method
 from clipprobe.attribution.target import targets_of
-from clipprobe.attribution.words import Masking, encode_words
+from clipprobe.attribution.words import encode_words
 from clipprobe.memory import fitting_batch
 from clipprobe.people import refuse_person_groups
 
@@ -102,8 +102,7 @@ def _unseen(
     patches[~patches.any(axis=1), 0] = True
     members = rng.random((n, len(words.words))) < slopes.p
     image = as_floats(masked_features(job, torch.from_numpy(patches), masking))[0]
-    how: Masking = "attention" if words.masking == "attention" else "delete"
     distinct, back = np.unique(members, axis=0, return_inverse=True)
-    text = encode_words(job.clip, words.words, distinct, masking=how)[back]
+    text = encode_words(job.clip, words.words, distinct, masking=words.masking)[back]
     truth = (image * text).sum(axis=1)
     return {terms: r2(truth, slopes.predict(patches, members, terms)) for terms in TERMS}

@@ -5,38 +5,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from clipprobe.arrays import Floats
 from clipprobe.attribution.coalitions import Coalitions, coalitions, first_order
-from clipprobe.attribution.words import Words, encode_words, masking_of, words_of
+from clipprobe.attribution.words import Masking, Words, encode_words, masking_of, words_of
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
 
-Floats = NDArray[np.float64]
 BUDGET = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WordSlopes:
-    """One text under random sets of its words.
-
-    Attributes:
-        words: The text's words.
-        sets: The sets that were encoded.
-        vectors: ``(m, d)`` unit vectors of them.
-        mean: ``E[v]``, ``(d,)``.
-        slopes: ``E[D_j v]``, ``(n_words, d)``.
-        masking: ``attention`` or ``delete``.
-    """
+    """One text under random sets of its words."""
 
     words: Words
+    """The text's words."""
     sets: Coalitions
+    """The sets that were encoded."""
     vectors: Floats
+    """``(m, d)`` unit vectors of them."""
     mean: Floats
+    """``E[v]``, ``(d,)``."""
     slopes: Floats
-    masking: str
+    """``E[D_j v]``, ``(n_words, d)``."""
+    masking: Masking
+    """``attention`` or ``delete``."""
 
 
 def word_slopes(

@@ -58,10 +58,8 @@ def attnlrp(job: Job) -> Maps:
         tokens, constants = twin.relevance(read.sum())
     first = job.first_patch
     return Maps(
-        values=job.on_grid(as_floats(tokens[:, first:])),
-        resolution="patches",
+        values=job.on_grid(tokens[:, first:]),
         units="{score}; map and constant sum to it",
-        scores=scores,
         baseline_scores=np.zeros_like(scores),
         constants=as_floats(constants + tokens[:, :first].sum(dim=1)),
     )

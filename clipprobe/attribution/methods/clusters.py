@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.attribution.job import as_floats
 from clipprobe.attribution.masking import encode_masked
 from clipprobe.attribution.registry import TRANSFORMERS, Maps, Method
 from clipprobe.errors import ConfigError
 
 if TYPE_CHECKING:
-    from clipprobe.attribution.job import Floats, Job
+    from clipprobe.attribution.job import Job
 
 
 def cci(job: Job, *, n_clusters: int = 7, seed: int = 0) -> Maps:
@@ -32,27 +33,29 @@ def cci(job: Job, *, n_clusters: int = 7, seed: int = 0) -> Maps:
             f"n_clusters={n_clusters} does not fit: give 2 to the {job.n_patches} patches."
         )
     labels = np.stack([_clusters(one, n_clusters, seed) for one in _tokens(job)])
-    values, scores = _losses(job, labels)
-    return _maps(job, values, scores, {"n_clusters": n_clusters, "seed": seed})
+    return _losses(job, labels, {"n_clusters": n_clusters, "seed": seed})
 
 
 def attention_occlusion(job: Job) -> Maps:
     """Loss of the score when the patch alone is masked."""
     labels = np.tile(np.arange(job.n_patches), (len(job.pixels), 1))
-    values, scores = _losses(job, labels)
-    return _maps(job, values, scores, {})
+    return _losses(job, labels, {})
 
 
-def _losses(job: Job, labels: NDArray[np.int_]) -> tuple[Floats, Floats]:
-    """Losses ``(p, n_patches)`` of masking each patch's cluster, and the scores."""
+def _losses(job: Job, labels: NDArray[np.int_], settings: dict[str, Any]) -> Maps:
+    """Of masking each patch's cluster, by its label ``(n, n_patches)``."""
     import torch
 
     k = int(labels.max()) + 1
     masks = labels[:, None] != np.arange(k)[None, :, None]  # n k n_patches
     under = job.per_pair(encode_masked(job, torch.from_numpy(masks)))  # p k
-    scores = job.scores()
-    lost = scores[:, None] - under
-    return np.take_along_axis(lost, labels[job.image_of], axis=1), scores
+    lost = job.scores()[:, None] - under
+    return Maps(
+        values=job.on_grid(np.take_along_axis(lost, labels[job.image_of], axis=1)),
+        units="{score} lost when the patch and those of its cluster are masked out of attention",
+        reason="losses of single clusters do not share out the score",
+        settings=settings,
+    )
 
 
 def _tokens(job: Job) -> Any:
@@ -73,17 +76,6 @@ def _clusters(tokens: Floats, k: int, seed: int) -> NDArray[np.int_]:
 
     clusters: NDArray[np.int_] = KMeans(k, n_init=4, random_state=seed).fit_predict(tokens)
     return np.unique(clusters, return_inverse=True)[1]
-
-
-def _maps(job: Job, values: Floats, scores: Floats, settings: dict[str, Any]) -> Maps:
-    return Maps(
-        values=values.reshape(-1, *job.grid),
-        resolution="patches",
-        units="{score} lost when the patch and those of its cluster are masked out of attention",
-        scores=scores,
-        reason="losses of single clusters do not share out the score",
-        settings=settings,
-    )
 
 
 CCI = Method(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from clipprobe.attribution.job import as_floats
 from clipprobe.attribution.registry import CLASS_TOKEN, Maps, Method
 
 if TYPE_CHECKING:
@@ -39,10 +38,8 @@ def head_tokens(job: Job) -> Maps:
             moved = worth.double() * trace.value(pattern)[:, :, 0][job.image_of].double()
             total += moved.sum(dim=1)[:, job.first_patch :]
     return Maps(
-        values=job.on_grid(as_floats(total)),
-        resolution="patches",
+        values=job.on_grid(total),
         units="{score} that heads moved from the patch",
-        scores=job.scores(),
         reason="MLPs, the class token and biases hold the rest of the score",
     )
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clipprobe.attribution.job import as_floats
 from clipprobe.attribution.registry import CLASS_TOKEN, POOLING_HEAD, Maps, Method
 from clipprobe.errors import UnsupportedHookError
 
@@ -49,10 +48,8 @@ def grad_eclip(job: Job) -> Maps:
         worth = torch.einsum("pqhk,pthk->pqt", gradient, v)
         values = (worth * loosened).sum(dim=1).clamp(min=0)
     return Maps(
-        values=job.on_grid(as_floats(values)),
-        resolution="patches",
+        values=job.on_grid(values),
         units="{score}, loosened and positive only",
-        scores=job.scores(),
         reason="loosened attention does not share out the score",
     )
 
@@ -64,10 +61,8 @@ def values_x_gradient(job: Job) -> Maps:
     gradient = _gradient(job, name, "values_x_gradient").double()
     products = (trace.of_pairs(name).double() * gradient).flatten(2).sum(dim=-1)  # p t
     return Maps(
-        values=job.on_grid(as_floats(products[:, job.first_patch :])),
-        resolution="patches",
+        values=job.on_grid(products[:, job.first_patch :]),
         units="{score}, to first order in the values of the last attention",
-        scores=job.scores(),
         reason="a first-order term does not share out the score",
     )
 

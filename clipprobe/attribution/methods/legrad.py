@@ -9,9 +9,9 @@ gradient is local to a block, so no pass through the whole model is needed for i
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING
 
-from clipprobe.attribution.job import as_floats
 from clipprobe.attribution.pooling_head import run_head
 from clipprobe.attribution.registry import CLASS_TOKEN, POOLING_HEAD, Maps, Method
 from clipprobe.attribution.trace import LOCAL
@@ -39,19 +39,15 @@ def legrad(job: Job, *, n_blocks: int = N_BLOCKS) -> Maps:
         raise ConfigError(f"n_blocks={n_blocks} does not fit: there are {depth} vision blocks.")
     names = _names(job, n_blocks)
     trace = job.trace(names)
-    total: Tensor | None = None
-    for name in names:
-        raised = _slope(job, trace, name).clamp(min=0)  # p h q t
-        part = raised.sum(dim=(1, 2)).double() / (raised.shape[1] * raised.shape[2])
-        total = part if total is None else total + part
-    assert total is not None
-    with torch.no_grad():
-        values = job.on_grid(as_floats(total[:, job.first_patch :]))
+
+    def raised(name: str) -> Tensor:
+        slope = _slope(job, trace, name).clamp(min=0)  # p h q t
+        return slope.sum(dim=(1, 2)).double() / (slope.shape[1] * slope.shape[2])
+
+    total = reduce(torch.add, map(raised, names))
     return Maps(
-        values=values,
-        resolution="patches",
+        values=job.on_grid(total[:, job.first_patch :]),
         units="{score} per unit of attention, positive only",
-        scores=job.scores(),
         reason="gradients by attention do not share out the score",
         settings={"n_blocks": n_blocks if job.is_text else 1},
     )

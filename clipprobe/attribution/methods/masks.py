@@ -9,10 +9,12 @@ where patches are masked by attention (``masking="attention"``).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clipprobe.arrays import Floats
 from clipprobe.attribution.coalitions import Coalitions, coalitions, first_order
 from clipprobe.attribution.job import as_floats
 from clipprobe.attribution.masking import encode_masked, encode_mean_pixel
@@ -22,7 +24,7 @@ from clipprobe.errors import ConfigError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from clipprobe.attribution.job import Floats, Job
+    from clipprobe.attribution.job import Job
 
 MASKINGS = ("attention", "mean_pixel")
 
@@ -44,10 +46,8 @@ def keep_only(job: Job, *, window: int = 3, masking: str = "attention") -> Maps:
     ) <= (window // 2)
     scores = job.per_pair(masked_features(job, torch.from_numpy(near), masking))
     return Maps(
-        values=scores.reshape(-1, *job.grid),
-        resolution="patches",
+        values=job.on_grid(scores),
         units="{score} when only a window around the patch is seen",
-        scores=job.scores(),
         reason="scores of windows do not share out the score",
         settings={"window": window, "masking": masking},
     )
@@ -67,15 +67,12 @@ def banzhaf(
         n_masks: Random sets, the same for every image. None: 8 per patch, at most 2,048.
         p: Probability that a patch is seen.
     """
-    _, slopes, budget = patch_slopes(job, n_masks=n_masks, p=p, masking=masking, seed=seed)
-    values = np.einsum("pnf,pf->pn", slopes[job.image_of], as_floats(job.directions))
-    return Maps(
-        values=values.reshape(-1, *job.grid),
-        resolution="patches",
-        units="{score} that the patch adds on average to random sets of the others",
-        scores=job.scores(),
-        reason="Banzhaf values do not sum to the score",
-        settings={"n_masks": budget, "p": p, "masking": masking, "seed": seed},
+    return _along(
+        job,
+        as_floats(job.directions),
+        "{score} that the patch adds on average to random sets of the others",
+        "Banzhaf values do not sum to the score",
+        {"n_masks": n_masks, "p": p, "masking": masking, "seed": seed},
     )
 
 
@@ -94,38 +91,45 @@ def interactions(
     """
     from clipprobe.attribution.interactions.words import word_slopes
 
-    _, slopes, budget = patch_slopes(job, n_masks=n_masks, p=p, masking=masking, seed=seed)
     texts = job.targets.names
     words = {text: word_slopes(job.clip, text, p=p, seed=seed) for text in dict.fromkeys(texts)}
-    directions = np.stack([words[text].slopes.sum(axis=0) for text in texts])
-    values = np.einsum("pnf,pf->pn", slopes[job.image_of], directions)
-    return Maps(
-        values=values.reshape(-1, *job.grid),
-        resolution="patches",
-        units="cosine similarity that patch and words add together",
-        scores=job.scores(),
-        reason="interactions are one part of the score",
-        settings={"n_masks": budget, "p": p, "masking": masking, "seed": seed},
+    return _along(
+        job,
+        np.stack([words[text].slopes.sum(axis=0) for text in texts]),
+        "cosine similarity that patch and words add together",
+        "interactions are one part of the score",
+        {"n_masks": n_masks, "p": p, "masking": masking, "seed": seed},
     )
 
 
-def patch_slopes(
+def _along(
+    job: Job, directions: Floats, units: str, reason: str, settings: Mapping[str, Any]
+) -> Maps:
+    """The patches' slopes along a direction of each pair, ``(p, f)``."""
+    slopes, n_sets = _patch_slopes(job, **settings)
+    return Maps(
+        values=job.on_grid(np.einsum("pnf,pf->pn", slopes[job.image_of], directions)),
+        units=units,
+        reason=reason,
+        settings={**settings, "n_masks": n_sets},
+    )
+
+
+def _patch_slopes(
     job: Job, *, n_masks: int | None, p: float, masking: str, seed: int
-) -> tuple[Floats, Floats, int]:
-    """``E[u]`` ``(n, f)`` and ``E[D_i u]`` ``(n, n_patches, f)`` of every image, and the budget."""
+) -> tuple[Floats, int]:
+    """``E[D_i u]`` ``(n, n_patches, f)`` of every image, and of how many sets."""
     import torch
 
     key = ("slopes", n_masks, p, masking, seed)
-    if key in job.cache:
-        stored: tuple[Floats, Floats, int] = job.cache[key]
-        return stored
-    budget = min(2048, 8 * job.n_patches) if n_masks is None else n_masks
-    sets = proper(coalitions(job.n_patches, max(budget, 4), p=p, seed=seed), job, masking)
-    features = masked_features(job, torch.from_numpy(sets.members), masking)
-    slopes_by_image = [first_order(sets, as_floats(one)) for one in features]
-    means, slopes = zip(*slopes_by_image, strict=True)
-    job.cache[key] = np.stack(means), np.stack(slopes), len(sets.members)
-    return patch_slopes(job, n_masks=n_masks, p=p, masking=masking, seed=seed)
+    if key not in job.cache:
+        budget = min(2048, 8 * job.n_patches) if n_masks is None else n_masks
+        sets = proper(coalitions(job.n_patches, max(budget, 4), p=p, seed=seed), job, masking)
+        features = masked_features(job, torch.from_numpy(sets.members), masking)
+        slopes = np.stack([first_order(sets, as_floats(one))[1] for one in features])
+        job.cache[key] = slopes, len(sets.members)
+    cached: tuple[Floats, int] = job.cache[key]
+    return cached
 
 
 def proper(sets: Coalitions, job: Job, masking: str) -> Coalitions:

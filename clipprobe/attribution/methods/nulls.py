@@ -28,9 +28,7 @@ def random(job: Job, *, seed: int = 0) -> Maps:
     ]
     return Maps(
         values=np.stack(numbers),
-        resolution="patches",
         units="no unit: random numbers",
-        scores=job.scores(),
         reason=_REASON,
         settings={"seed": seed},
     )
@@ -42,9 +40,7 @@ def centre(job: Job) -> Maps:
     bell = np.exp(-((rows[:, None] ** 2 + columns[None] ** 2) / (2 * 0.25**2)))
     return Maps(
         values=np.repeat(bell[None], len(job), axis=0),
-        resolution="patches",
         units="no unit: nearness to the middle",
-        scores=job.scores(),
         reason=_REASON,
     )
 

@@ -56,10 +56,8 @@ def occlusion(job: Job, *, window: int = 2) -> Maps:
     under = job.per_pair(encode_mean_pixel(job, torch.from_numpy(~cover)))  # p m
     lost = (scores[:, None] - under) @ cover / cover.sum(axis=0)
     return Maps(
-        values=lost.reshape(-1, *job.grid),
-        resolution="patches",
+        values=job.on_grid(lost),
         units="{score} lost where a window on the patch has the mean colour",
-        scores=scores,
         reason="losses of single windows do not share out the score",
         settings={"window": side},
     )
@@ -99,7 +97,6 @@ def rise(job: Job, *, n_masks: int = 500, keep: float = 0.5, cells: int = 7, see
         values=mean.numpy() - (total / n_masks)[:, None, None],
         resolution="pixels",
         units="{score} where the pixel is seen, less the mean over masks",
-        scores=job.scores(),
         reason="means over random masks do not share out the score",
         settings={"n_masks": n_masks, "keep": keep, "cells": cells, "seed": seed},
     )

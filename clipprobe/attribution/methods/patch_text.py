@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from clipprobe.attribution.job import as_floats
 from clipprobe.attribution.pooling_head import after_mixing
 from clipprobe.attribution.registry import CLASS_TOKEN, FUSED, POOLING_HEAD, Maps, Method
 from clipprobe.attribution.trace import joint_space
@@ -30,20 +29,14 @@ PATCH_CAUTION = (
 )
 
 
-def _compared(job: Job, tokens: Tensor) -> Any:
-    """Unit tokens ``(n, t, e)`` with each pair's direction, on the grid."""
+def _compared(job: Job, tokens: Tensor, settings: dict[str, Any], caution: str = "") -> Maps:
+    """Unit tokens ``(n, t, e)`` with each pair's direction."""
     import torch
 
     patches = tokens[:, job.first_patch :][job.image_of].double()
-    return job.on_grid(as_floats(torch.einsum("pte,pe->pt", patches, job.directions.double())))
-
-
-def _maps(job: Job, values: Any, settings: dict[str, Any], caution: str = "") -> Maps:
     return Maps(
-        values=values,
-        resolution="patches",
+        values=job.on_grid(torch.einsum("pte,pe->pt", patches, job.directions.double())),
         units="{score} of each patch",
-        scores=job.scores(),
         reason=_REASON,
         caution=caution,
         settings=settings,
@@ -56,8 +49,8 @@ def patch_cosine(job: Job) -> Maps:
 
     trace = job.trace([job.final])
     with torch.no_grad():
-        values = _compared(job, joint_space(job.clip, trace.value(job.final)))
-    return _maps(job, values, {}, PATCH_CAUTION)
+        tokens = joint_space(job.clip, trace.value(job.final))
+    return _compared(job, tokens, {}, PATCH_CAUTION)
 
 
 def maskclip(job: Job) -> Maps:
@@ -73,8 +66,7 @@ def maskclip(job: Job) -> Maps:
         else:
             out: Any = job.clip.anatomy.vision.blocks[-1].out
             tokens = joint_space(job.clip, out(value.flatten(2)))
-        values = _compared(job, tokens)
-    return _maps(job, values, {})
+    return _compared(job, tokens, {})
 
 
 def value_value(job: Job, *, n_blocks: int | None = None) -> Maps:
@@ -103,8 +95,8 @@ def value_value(job: Job, *, n_blocks: int | None = None) -> Maps:
             pattern = attention_pattern(v, v, scale=block.scale, causal=False)
             out: Any = block.out
             path = path + out(torch.einsum("bhqt,bthk->bqhk", pattern, v).flatten(2))
-        values = _compared(job, joint_space(job.clip, path))
-    return _maps(job, values, {"n_blocks": span})
+        tokens = joint_space(job.clip, path)
+    return _compared(job, tokens, {"n_blocks": span})
 
 
 def _value_names(job: Job, start: int) -> list[str]:

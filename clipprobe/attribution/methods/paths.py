@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.attribution.explanation import completeness_gaps
-from clipprobe.attribution.job import Floats, as_floats
+from clipprobe.attribution.job import as_floats
 from clipprobe.attribution.registry import Maps, Method
 from clipprobe.errors import ConfigError
 from clipprobe.memory import fitting_batch
@@ -111,7 +112,6 @@ def gradient_x_input(job: Job) -> Maps:
         values=as_floats(products).sum(axis=1),
         resolution="pixels",
         units="{score}, to first order about the image",
-        scores=job.scores(),
         reason="a first-order term does not share out the score",
     )
 

@@ -7,9 +7,9 @@ of each kept for the residual stream; it does not read the text at all. ``chefer
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING
 
-from clipprobe.attribution.job import as_floats
 from clipprobe.attribution.registry import CLASS_TOKEN, POOLING_HEAD, Maps, Method
 from clipprobe.errors import ConfigError
 
@@ -22,10 +22,12 @@ ROLLOUT_CAUTION = "attention_rollout does not read the text: every text gets the
 _REASON = "products of attention do not share out the score"
 
 
-def _patterns(job: Job, first: int, method: str) -> list[str]:
-    return [
-        f"vision.blocks.{block}.attn.pattern" for block in range(first, job.last_block(method) + 1)
-    ]
+def _patterns(job: Job, first: int, method: str) -> tuple[list[str], list[str]]:
+    """Of the blocks from the first on, and of the pooling head where there is one."""
+    blocks = range(first, job.last_block(method) + 1)
+    last = job.attention(method) + "pattern"
+    head = [last] if last.startswith("head.") else []
+    return [f"vision.blocks.{block}.attn.pattern" for block in blocks], head
 
 
 def attention_rollout(job: Job, *, first_block: int = 0) -> Maps:
@@ -37,27 +39,23 @@ def attention_rollout(job: Job, *, first_block: int = 0) -> Maps:
     import torch
 
     _check(job, first_block, "attention_rollout")
-    names = _patterns(job, first_block, "attention_rollout")
-    head = [job.attention("attention_rollout") + "pattern"] if _pools(job) else []
+    names, head = _patterns(job, first_block, "attention_rollout")
     trace = job.trace(names + head)
+
+    def step(name: str) -> Tensor:
+        mean = trace.value(name).mean(dim=1).double()  # n t t
+        return (mean + torch.eye(mean.shape[-1]).to(mean)) / 2
+
     with torch.no_grad():
-        reach: Tensor | None = None
-        for name in names:
-            mean = trace.value(name).mean(dim=1).double()  # n t t
-            step = (mean + torch.eye(mean.shape[-1]).to(mean)) / 2
-            reach = step if reach is None else step @ reach
-        assert reach is not None
+        reach = reduce(lambda before, after: after @ before, map(step, names))
         if head:
             reached = trace.value(head[0]).double().mean(dim=1)[:, 0][:, None] @ reach
         else:
             token = job.is_text and job.first_patch
             reached = reach[:, :1] if token else reach.mean(dim=1, keepdim=True)
-    values = job.on_grid(as_floats(reached[:, 0, job.first_patch :][job.image_of]))
     return Maps(
-        values=values,
-        resolution="patches",
+        values=job.on_grid(reached[:, 0, job.first_patch :][job.image_of]),
         units="share of attention; the same for every text",
-        scores=job.scores(),
         reason=_REASON,
         caution=ROLLOUT_CAUTION,
         settings={"first_block": first_block},
@@ -74,8 +72,7 @@ def chefer(job: Job, *, first_block: int = 0) -> Maps:
     import torch
 
     first = _check(job, first_block, "chefer")
-    names = _patterns(job, first, "chefer")
-    head = [job.attention("chefer") + "pattern"] if _pools(job) else []
+    names, head = _patterns(job, first, "chefer")
     trace = job.trace(names + head)
 
     def weighted(name: str) -> Tensor:
@@ -102,17 +99,11 @@ def chefer(job: Job, *, first_block: int = 0) -> Maps:
         if job.is_text and not head:  # what reached the class token before the last block
             relevance_of_patches = relevance_of_patches + relevance[:, 0]
     return Maps(
-        values=job.on_grid(as_floats(relevance_of_patches[:, job.first_patch :])),
-        resolution="patches",
+        values=job.on_grid(relevance_of_patches[:, job.first_patch :]),
         units="relevance, positive only",
-        scores=job.scores(),
         reason=_REASON,
         settings={"first_block": first},
     )
-
-
-def _pools(job: Job) -> bool:
-    return job.attention("chefer") == "head."
 
 
 def _check(job: Job, first_block: int, method: str) -> int:
@@ -124,8 +115,8 @@ def _check(job: Job, first_block: int, method: str) -> int:
 
 
 def _needs(job: Job) -> list[str]:
-    head = [job.attention("chefer") + "pattern"] if _pools(job) else []
-    return _patterns(job, 0, "chefer") + head
+    names, head = _patterns(job, 0, "chefer")
+    return names + head
 
 
 ATTENTION_ROLLOUT = Method(

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clipprobe.attribution.job import as_floats
 from clipprobe.attribution.registry import CLASS_TOKEN, FUSED, POOLING_HEAD, RESNET, Maps, Method
 from clipprobe.errors import UnsupportedHookError
 
@@ -61,10 +60,8 @@ def token_grad_cam(job: Job, *, hook: str | None = None) -> Maps:
     weights = gradients[:, first:].double().mean(dim=1)  # p d
     values = (patches @ weights[:, :, None])[:, :, 0]
     return Maps(
-        values=job.on_grid(as_floats(values)),
-        resolution="patches",
+        values=job.on_grid(values),
         units="{score} (mean gradient times activation, summed over channels)",
-        scores=job.scores(),
         reason="Grad-CAM does not share out the score, so there is no completeness gap",
         caution=CAUTION if job.targets.units == "cosine similarity" else "",
         settings={"hook": point.name},

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from clipprobe.arrays import Floats, Ints
 from clipprobe.statistics import Estimate, cluster_bootstrap
 
-Floats = npt.NDArray[np.float64]
 BINS = 15
 _FLOOR_DRAWS = 200
 
@@ -38,9 +38,7 @@ class Calibration:
     """Mean share, accuracy and number of images of each bin that is not empty."""
 
 
-def calibration(
-    logits: npt.NDArray[Any], labels: npt.NDArray[np.int64], *, seed: int = 0
-) -> Calibration:
+def calibration(logits: npt.NDArray[Any], labels: Ints, *, seed: int = 0) -> Calibration:
     """Split the images in halves, fit the temperature on one, judge on the other."""
     rng = np.random.default_rng([seed, 11])
     order = rng.permutation(len(labels))
@@ -68,9 +66,7 @@ def calibration_error(share: Floats, right: npt.NDArray[Any]) -> float:
     return sum(abs(mean - rate) * n for mean, rate, n in _bins(share, right)) / len(share)
 
 
-def best_shares(
-    logits: npt.NDArray[Any], labels: npt.NDArray[np.int64]
-) -> tuple[Floats, npt.NDArray[np.bool_]]:
+def best_shares(logits: npt.NDArray[Any], labels: Ints) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """Softmax share of the best class, and whether it is the label, both ``(n,)``."""
     shifted = logits.astype(np.float64)
     shifted -= shifted.max(axis=1, keepdims=True)
@@ -78,7 +74,7 @@ def best_shares(
     return 1 / np.exp(shifted).sum(axis=1), right
 
 
-def fit_temperature(logits: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> float:
+def fit_temperature(logits: npt.NDArray[Any], labels: Ints) -> float:
     """What the logits are divided by for the least negative log-likelihood, within 1/1000 to 1000.
 
     Where every answer is right the likelihood rises for ever: then it is 1/1000.

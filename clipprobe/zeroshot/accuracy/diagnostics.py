@@ -9,19 +9,22 @@ the images of the other classes counted: what its name takes from them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from clipprobe.arrays import Ints
 from clipprobe.errors import DataError
 from clipprobe.runs.jsonio import AsJson
 from clipprobe.statistics import Estimate, difference_of_paired_proportions
 from clipprobe.zeroshot.text_bank import Averaging, averaged, ruled
 
 Floats = npt.NDArray[np.float32]
+Change = tuple[str, str, str, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]
+"""As an effect has it; and which images are answered right with it, and without it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +47,7 @@ class PromptExperiment:
 
     images: Floats
     """Unit vectors, ``(n, d)``."""
-    labels: npt.NDArray[np.int64]
+    labels: Ints
     classes: tuple[str, ...]
     templates: tuple[str, ...]
     sentences: Floats
@@ -60,8 +63,7 @@ class PromptExperiment:
 
     def vectors(self, sentences: Floats) -> Floats:
         """The classifier of these sentences, ``(k, templates, d)``."""
-        vectors: Floats = ruled(self.clip, self.classes, averaged(sentences, self.averaging))
-        return vectors
+        return ruled(self.clip, self.classes, averaged(sentences, self.averaging))
 
     def renamed(self, place: int, name: str, sentences: Floats) -> Floats:
         """The vector of a class under another name, ``(d,)``; the others keep theirs."""
@@ -75,16 +77,14 @@ class PromptExperiment:
 def template_effects(experiment: PromptExperiment, *, seed: int = 0) -> list[Effect]:
     """Each template alone and, where there are several, all but it; largest effect first."""
     base = experiment.right(experiment.vectors(experiment.sentences))
-    effects = []
+    changes: list[Change] = []
     for place, template in enumerate(experiment.templates):
-        alone = experiment.right(experiment.vectors(experiment.sentences[:, [place]]))
-        effects.append(_effect("alone", template, "", alone, base, seed))
+        alone = experiment.vectors(experiment.sentences[:, [place]])
+        changes.append(("alone", template, "", experiment.right(alone), base))
         if len(experiment.templates) > 1:
-            rest = experiment.right(
-                experiment.vectors(np.delete(experiment.sentences, place, axis=1))
-            )
-            effects.append(_effect("without", template, "", rest, base, seed))
-    return _largest_first(effects)
+            rest = experiment.vectors(np.delete(experiment.sentences, place, axis=1))
+            changes.append(("without", template, "", experiment.right(rest), base))
+    return _effects(changes, seed)
 
 
 def name_effects(
@@ -101,20 +101,20 @@ def name_effects(
     vectors = experiment.vectors(experiment.sentences)
     cosines = experiment.images @ vectors.T
     base = cosines.argmax(axis=1) == experiment.labels
-    effects = []
+    changes: list[Change] = []
     for place, name in enumerate(experiment.classes):
         others = experiment.labels != place
         if others.any():
             without = cosines.copy()
             without[:, place] = -np.inf
             right = without.argmax(axis=1) == experiment.labels
-            effects.append(_effect("absent", name, "", right[others], base[others], seed))
+            changes.append(("absent", name, "", right[others], base[others]))
         for new, sentences in (renamed or {}).get(name, {}).items():
             changed = cosines.copy()
             changed[:, place] = experiment.images @ experiment.renamed(place, new, sentences)
             right = changed.argmax(axis=1) == experiment.labels
-            effects.append(_effect("renamed", name, new, right, base, seed))
-    return _largest_first(effects)
+            changes.append(("renamed", name, new, right, base))
+    return _effects(changes, seed)
 
 
 def check_other_names(
@@ -134,17 +134,15 @@ def check_other_names(
     return {name: tuple(new) for name, new in others.items()}
 
 
-def _effect(
-    change: str,
-    text: str,
-    new: str,
-    right: npt.NDArray[np.bool_],
-    base: npt.NDArray[np.bool_],
-    seed: int,
-) -> Effect:
-    difference = difference_of_paired_proportions(right, base, seed=seed)
-    return Effect(change=change, text=text, new=new, difference=difference)
-
-
-def _largest_first(effects: list[Effect]) -> list[Effect]:
+def _effects(changes: Iterable[Change], seed: int) -> list[Effect]:
+    """The largest first."""
+    effects = [
+        Effect(
+            change=change,
+            text=text,
+            new=new,
+            difference=difference_of_paired_proportions(right, base, seed=seed),
+        )
+        for change, text, new, right, base in changes
+    ]
     return sorted(effects, key=lambda one: (-abs(one.difference.value), one.change, one.text))

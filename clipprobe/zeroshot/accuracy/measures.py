@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from clipprobe.arrays import Ints
 from clipprobe.statistics import Estimate, cluster_bootstrap, wilson
 
 Floats = npt.NDArray[Any]
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

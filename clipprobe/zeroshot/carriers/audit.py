@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from clipprobe.data import Dataset, Failure, decode_image, require_readable
+from clipprobe.data import Failure, decode_image, require_readable
 from clipprobe.errors import ConfigError, UnreadableImageError
 from clipprobe.memory import fitting_batch
 from clipprobe.people import in_sentences, refuse_person_groups
@@ -18,7 +18,7 @@ from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
 from clipprobe.stimuli import PILLOW
 from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
-from clipprobe.thresholds import check_thresholds, enforce, headline_figures
+from clipprobe.thresholds import check_thresholds
 from clipprobe.tracing import Score, trace
 from clipprobe.tracing.report import unit_rows
 from clipprobe.tracing.tracer import kept_in, passes_of
@@ -28,7 +28,7 @@ from clipprobe.zeroshot.class_score import check_class, class_score
 from clipprobe.zeroshot.limits.questions import ImageQuestion, image_of
 from clipprobe.zeroshot.limits.tasks import TASKS, questions
 from clipprobe.zeroshot.question import Question, question
-from clipprobe.zeroshot.settings import CarriersAudit
+from clipprobe.zeroshot.settings import CarriersAudit, hold
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -51,27 +51,19 @@ def audit_carriers(clip: Clip, settings: CarriersAudit) -> RunView:
         DataError, ConfigError, RunFolderError: see the message.
     """
     run = carry_out(CARRIERS, settings, clip).run
-    enforce(headline_figures(run.summary), settings.fail_under)
+    hold(settings, run.summary)
     return run
-
-
-def refuse_thresholds(settings: CarriersAudit) -> None:
-    """Refuse a threshold of a figure that the run will not have.
-
-    Raises:
-        ConfigError: there is no such figure, or the number is not a share.
-    """
-    check_thresholds(settings.fail_under, [f"removed_by_{kind}s" for kind in settings.kinds])
 
 
 def inputs_of(settings: CarriersAudit) -> Question | None:
     """The images and what they are asked, without a model; None where a task renders them.
 
     Raises:
-        ConfigError: there are neither images nor a task, or both, or no class is named.
+        ConfigError: there are neither images nor a task, or both, or no class is named, or no
+            figure has such a threshold.
         DataError: the images have no such class.
     """
-    refuse_thresholds(settings)
+    check_thresholds(settings.fail_under, [f"removed_by_{kind}s" for kind in settings.kinds])
     if (settings.images is None) == (settings.task is None):
         raise ConfigError(
             "Give labelled images (--images) or a task whose images are rendered (--task), one of "
@@ -90,16 +82,14 @@ def inputs_of(settings: CarriersAudit) -> Question | None:
 def prepare_audit(settings: CarriersAudit, clip: Clip) -> Plan[None]:
     """Read the images or render the task's, and refuse what has no score."""
     inputs = inputs_of(settings)
-    work: _Labelled | _Rendered
     if inputs is not None:
-        work = _Labelled(clip=clip, settings=settings, dataset=inputs.dataset, question=inputs)
-    else:
-        asked_of = questions(
-            str(settings.task), scenes=settings.scenes, seed=settings.seed, size_px=clip.image_size
-        )
-        listed, claim = about(asked_of, settings.name)
-        work = _Rendered(clip=clip, settings=settings, listed=listed, claim=claim)
-    return Plan.of(work, work.described)
+        labelled = _Labelled(clip=clip, settings=settings, question=inputs)
+        return Plan.of(labelled, inputs.dataset.describe())
+    asked_of = questions(
+        str(settings.task), scenes=settings.scenes, seed=settings.seed, size_px=clip.image_size
+    )
+    listed, claim = about(asked_of, settings.name)
+    return Plan.of(_Rendered(clip=clip, settings=settings, listed=listed, claim=claim))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,18 +154,12 @@ class _Work:
 class _Labelled(_Work):
     """A class of the user's images."""
 
-    dataset: Dataset
     question: Question
-
-    @property
-    def described(self) -> dict[str, Any]:
-        """For the manifest."""
-        return dict(self.dataset.describe())
 
     def config(self) -> dict[str, Any]:
         """Everything that changes the result."""
         return self.shared() | {
-            "dataset": self.described,
+            "dataset": self.question.dataset.describe(),
             "classes": list(self.question.classes),
             "templates": list(self.question.templates),
             "label_text": self.question.source,
@@ -184,18 +168,19 @@ class _Labelled(_Work):
     def passes(self) -> Workload:
         """Of the images, and of the sentences of the classes."""
         texts = len(self.question.classes) * len(self.question.templates)
-        return self.passes_with(len(self.dataset), texts)
+        return self.passes_with(len(self.question.dataset), texts)
 
     def execute(self, run: Run) -> Outcome[None]:
         """Decode the images once, and trace the score of the class."""
         images, labels, failures = [], [], []
-        for record in self.dataset.records:
+        dataset = self.question.dataset
+        for record in dataset.records:
             try:
                 images.append(self.clip.preprocess.to_grid(decode_image(record)))
                 labels.append(str(record.label))
             except UnreadableImageError as error:
                 failures.append(Failure(record.id, str(error)))
-        require_readable(len(images), failures, self.dataset.name)
+        require_readable(len(images), failures, dataset.name)
         name = str(self.settings.name)
         score = class_score(self.clip, self.question.classes, name, labels, self.question.templates)
         return self.outcome(
@@ -211,7 +196,6 @@ class _Rendered(_Work):
 
     listed: list[ImageQuestion]
     claim: str
-    described: None = None
 
     def config(self) -> dict[str, Any]:
         """Everything that changes the result."""
@@ -235,9 +219,4 @@ class _Rendered(_Work):
         )
 
 
-CARRIERS = Study(
-    kind="carriers",
-    settings=CarriersAudit,
-    prepare=prepare_audit,
-    enforce=lambda settings, summary: enforce(headline_figures(summary), settings.fail_under),
-)
+CARRIERS = Study(kind="carriers", settings=CarriersAudit, prepare=prepare_audit, enforce=hold)

@@ -11,14 +11,14 @@ sample too.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from clipprobe.arrays import Floats
 from clipprobe.statistics import Estimate
 
-Floats = npt.NDArray[np.float64]
 LEVEL = 0.95
 _METHOD = "bootstrap over draws and classes, {} times, 95 %"
 
@@ -115,7 +115,7 @@ class Resamples:
         value = crossing_point(shots, [r.sum(axis=1).mean() / total - level for r in curve])
         differences = np.stack([self.means(r, n) for r in curve], axis=1)
         differences -= self.means(base, n)[:, None]
-        points = np.sort(list(_points(shots, differences)))
+        points = np.sort([crossing_point(shots, row) for row in differences])
         # Order statistics, not a mean of two: infinite ends have no mean.
         low = points[int((1 - LEVEL) / 2 * self.times)]
         high = points[min(self.times - 1, int((1 + LEVEL) / 2 * self.times))]
@@ -131,8 +131,3 @@ class Resamples:
             value=value, low=float(low), high=float(high), n=n,
             method=_METHOD.format(self.times), reason="" if low < high else same,
         )  # fmt: skip
-
-
-def _points(shots: Sequence[float], differences: Floats) -> Iterator[float]:
-    for row in differences:
-        yield crossing_point(shots, row)

@@ -6,14 +6,14 @@ product with the features; the curvature of each coordinate is the preconditione
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from clipprobe.arrays import Floats
+
 Array = npt.NDArray[Any]
-Floats = npt.NDArray[np.float64]
 _MEMORY = 8
 _MOST_STEPS = 500
 _PATIENCE = 4
@@ -74,13 +74,12 @@ class Descent:
         curvature: Floats,
         start: Floats,
         tolerance: float,
-        pairs: Sequence[tuple[Array, Array]] = (),
     ) -> None:
         self.x, self.labels = x, labels
         self.ridge, self.curvature = ridge.astype(x.dtype), curvature.astype(x.dtype)
         self.tolerance = tolerance
         self.w: Array = start.astype(x.dtype)
-        self.pairs = [(s.astype(x.dtype), y.astype(x.dtype)) for s, y in pairs]
+        self.pairs: list[tuple[Array, Array]] = []
         self.steps = 0
         self.loss = self.best = np.inf
         self.waited = 0
@@ -89,7 +88,7 @@ class Descent:
         """The minimiser, ``(r + 1, k)``."""
         logits = self.x @ self.w
         residual, likelihood = self.labels.softmax(logits)
-        if not self.pairs and self.w.any():  # another C has about the right direction
+        if self.w.any():  # another C has about the right direction
             t, residual, likelihood = self._on_the_ray(logits)
             self.w, logits = self.w * t, logits * t
         before: tuple[Array, Array] | None = None

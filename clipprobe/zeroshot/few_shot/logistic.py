@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from clipprobe.arrays import Floats
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.zeroshot.few_shot.descent import Descent, Labels
 from clipprobe.zeroshot.few_shot.newton import Newton
 
 Array = npt.NDArray[Any]
-Floats = npt.NDArray[np.float64]
 _ROUGH = 1e-5
 """What L-BFGS may leave, by its own estimate and relative to the loss."""
 _TOLERANCE = 3e-7
@@ -50,8 +50,7 @@ class Probe:
 
     def logits(self, features: npt.ArrayLike) -> Floats:
         """Of each image and class, ``(n, k)``."""
-        scores: Floats = np.asarray(features, np.float64) @ self.weights + self.intercepts
-        return scores
+        return np.asarray(features, np.float64) @ self.weights + self.intercepts
 
 
 class Regression:

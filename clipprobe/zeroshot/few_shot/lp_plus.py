@@ -19,9 +19,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from clipprobe.arrays import Floats
 from clipprobe.errors import ConfigError, DataError
 
-Floats = npt.NDArray[np.float64]
 Recipe = Literal["blocks", "authors"]
 _BATCH = 256
 
@@ -44,8 +44,7 @@ class LPPlus:
     def logits(self, features: npt.ArrayLike) -> Floats:
         """Of each image and class, ``(n, k)``."""
         vectors = self.weights + self.alpha[:, None] * self.texts
-        scores: Floats = np.asarray(features, np.float64) @ vectors.T
-        return scores
+        return np.asarray(features, np.float64) @ vectors.T
 
 
 def fit_lp_plus(
@@ -95,22 +94,16 @@ def fit_lp_plus(
 
 def _blocks(f: Floats, y: Any, t: Floats, scale: float, iterations: int) -> LPPlus:
     """Full-matrix steps ``2 A^+ G`` in ``w``, with ``A = F'F / n``, then diagonal ones in alpha."""
-    n, rows = len(f), np.arange(len(f))
+    n = len(f)
     inverse = np.linalg.pinv(f.T @ f / n, hermitian=True)
-    cosines = f @ t.T
-    curvature = (cosines * cosines).mean(axis=0)
-    steps = np.divide(2.0, curvature, out=np.zeros_like(curvature), where=curvature > 0)
-    w, alpha = np.zeros_like(t), np.full(len(t), float(scale))
-    losses = []
-    shares, loss = _softmax(f @ w.T + cosines * alpha, y)
-    losses.append(loss)
+    cosines, steps, w, alpha = _start(f, t, scale, 2.0)
+    slope, loss = _residual(f @ w.T + cosines * alpha, y)
+    losses = [loss]
     for _ in range(iterations):
-        shares[rows, y] -= 1
-        w = w - 2 * (shares.T @ f / n) @ inverse
-        shares, _ = _softmax(f @ w.T + cosines * alpha, y)
-        shares[rows, y] -= 1
-        alpha = alpha - steps * (shares * cosines).mean(axis=0)
-        shares, loss = _softmax(f @ w.T + cosines * alpha, y)
+        w = w - 2 * (slope.T @ f / n) @ inverse
+        slope, _ = _residual(f @ w.T + cosines * alpha, y)
+        alpha = alpha - steps * (slope * cosines).mean(axis=0)
+        slope, loss = _residual(f @ w.T + cosines * alpha, y)
         losses.append(loss)
     return LPPlus(weights=w, alpha=alpha, texts=t, losses=tuple(losses), iteration=iterations)
 
@@ -127,26 +120,21 @@ def _authors(
     """Momentum .9, step ``4 / lambda_max(A)``, alpha every tenth epoch, the epoch chosen."""
     n = len(f)
     step = 4 / float(np.linalg.eigvalsh(f.T @ f / n)[-1])
-    cosines = f @ t.T
-    curvature = (cosines * cosines).mean(axis=0)
-    alpha_steps = np.divide(4.0, curvature, out=np.zeros_like(curvature), where=curvature > 0)
-    w, alpha = np.zeros_like(t), np.full(len(t), float(scale))
+    cosines, alpha_steps, w, alpha = _start(f, t, scale, 4.0)
     momentum = np.zeros_like(w)
-    losses = [_softmax(cosines * alpha, y)[1]]
+    losses = [_residual(cosines * alpha, y)[1]]
     best: tuple[float, int, Floats, Floats] = (-1.0, 0, w, alpha)
     for epoch in range(1, epochs + 1):
         order = rng.permutation(n)
         for start in range(0, n, _BATCH):
             rows = order[start : start + _BATCH]
-            shares, _ = _softmax(f[rows] @ w.T + cosines[rows] * alpha, y[rows])
-            shares[np.arange(len(rows)), y[rows]] -= 1
-            momentum = 0.9 * momentum + shares.T @ f[rows] / len(rows)
+            slope, _ = _residual(f[rows] @ w.T + cosines[rows] * alpha, y[rows])
+            momentum = 0.9 * momentum + slope.T @ f[rows] / len(rows)
             w = w - step * momentum
         if epoch % 10 == 0:
-            shares, _ = _softmax(f @ w.T + cosines * alpha, y)
-            shares[np.arange(n), y] -= 1
-            alpha = alpha - alpha_steps * (shares * cosines).mean(axis=0)
-        losses.append(_softmax(f @ w.T + cosines * alpha, y)[1])
+            slope, _ = _residual(f @ w.T + cosines * alpha, y)
+            alpha = alpha - alpha_steps * (slope * cosines).mean(axis=0)
+        losses.append(_residual(f @ w.T + cosines * alpha, y)[1])
         predicted = (validation[0] @ (w + alpha[:, None] * t).T).argmax(axis=1)
         right = float((predicted == validation[1]).mean())
         if right > best[0]:  # of equal epochs the first
@@ -155,9 +143,21 @@ def _authors(
     return LPPlus(weights=w, alpha=alpha, texts=t, losses=tuple(losses), iteration=epoch)
 
 
-def _softmax(logits: Floats, y: Any) -> tuple[Floats, float]:
+def _start(f: Floats, t: Floats, scale: float, gain: float) -> tuple[Floats, ...]:
+    """Cosines of the shots, steps of alpha, ``w`` and alpha."""
+    cosines = f @ t.T
+    curvature = (cosines * cosines).mean(axis=0)
+    steps = np.divide(gain, curvature, out=np.zeros_like(curvature), where=curvature > 0)
+    return cosines, steps, np.zeros_like(t), np.full(len(t), float(scale))
+
+
+def _residual(logits: Floats, y: Any) -> tuple[Floats, float]:
+    """The softmax less the labels, and the mean cross-entropy."""
+    own = (np.arange(len(y)), y)
     shifted = logits - logits.max(axis=1, keepdims=True)
-    right = shifted[np.arange(len(y)), y].copy()
     shares: Floats = np.exp(shifted)
     total = shares.sum(axis=1, keepdims=True)
-    return shares / total, float((np.log(total[:, 0]) - right).mean())
+    loss = float((np.log(total[:, 0]) - shifted[own]).mean())
+    shares /= total
+    shares[own] -= 1
+    return shares, loss

@@ -8,40 +8,36 @@ problem is badly conditioned.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from clipprobe.arrays import Floats
 from clipprobe.zeroshot.few_shot.descent import Labels
 
 Array = npt.NDArray[Any]
-Floats = npt.NDArray[np.float64]
 _MOST_STEPS = 60
 _MOST_PRODUCTS = 200
 _SHARE = 0.1
 """Of the residual, in the norm of the preconditioner, at which conjugate gradients stop."""
 
 
+@dataclass
 class Newton:
     """One run of Newton's method from a good start."""
 
-    def __init__(
-        self,
-        x: Floats,
-        x32: npt.NDArray[np.float32],
-        labels: Labels,
-        ridge: Floats,
-        curvature: Floats,
-        start: Floats,
-        tolerance: float,
-    ) -> None:
-        self.x, self.x32, self.labels = x, x32, labels
-        self.ridge, self.curvature = ridge, curvature
-        self.w = start
-        self.tolerance = tolerance
-        self.steps = 0
-        self.loss = np.inf
+    x: Floats
+    x32: npt.NDArray[np.float32]
+    labels: Labels
+    ridge: Floats
+    curvature: Floats
+    w: Floats
+    """Where it starts, and where it is."""
+    tolerance: float
+    steps: int = 0
+    loss: float = np.inf
 
     def run(self) -> Floats:
         """The minimiser, ``(r + 1, k)``."""

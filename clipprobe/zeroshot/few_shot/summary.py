@@ -7,14 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from clipprobe.zeroshot.few_shot.crossing import Resamples, crossing_text
-from clipprobe.zeroshot.few_shot.draws import ALL, USUAL, Shots, Split, validation_size
+from clipprobe.zeroshot.few_shot.draws import ALL, USUAL, Rows, Shots, Split, validation_size
 from clipprobe.zeroshot.few_shot.sweep import METHODS, Cell, LabelledVectors
 from clipprobe.zeroshot.settings import FewShotAudit
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -83,19 +80,16 @@ def draw_rows(measured: Sequence[Measured]) -> list[dict[str, Any]]:
 
 def _sets(one: Measured, settings: FewShotAudit) -> Iterator[dict[str, Any]]:
     """The set itself and, where there are shifted images, the same probes on those."""
-    test = one.split.test
-    yield _set(one, one.name, "", one.data.totals(test), one.data.zero_shot(test), settings)
+    yield _set(one, "", one.data, one.split.test, settings)
     if one.shifted is not None:
         rows = np.arange(len(one.shifted.labels))
-        yield _set(
-            one, "transferred", "transferred ", one.shifted.totals(rows),
-            one.shifted.zero_shot(rows), settings,
-        )  # fmt: skip
+        yield _set(one, "transferred ", one.shifted, rows, settings)
 
 
 def _set(
-    one: Measured, name: str, prefix: str, n: Floats, base: Floats, settings: FewShotAudit
+    one: Measured, prefix: str, scored: LabelledVectors, rows: Rows, settings: FewShotAudit
 ) -> dict[str, Any]:
+    n, base = scored.totals(rows), scored.zero_shot(rows)
     resamples = Resamples(settings.draws, len(one.data.names), seed=settings.seed)
     curves = {
         method: [cell.right[prefix + method] for cell in one.cells.values()] for method in METHODS
@@ -105,7 +99,7 @@ def _set(
         for method, curve in curves.items()
     }
     return {
-        "name": name,
+        "name": prefix.strip() or one.name,
         "n_classes": len(one.data.names),
         "shots": [str(shots) for shots in one.cells],
         "positions": list(one.positions),
@@ -113,16 +107,16 @@ def _set(
             position + (validation_size(int(shots)) if shots != "all" else 0)
             for shots, position in zip(one.cells, one.positions, strict=True)
         ],
-        "zero_shot": resamples.estimate(base, n).to_json(),
+        "zero_shot": resamples.estimate(base, n),
         "curves": {
-            method: [resamples.estimate(right, n).to_json() for right in curve]
+            method: [resamples.estimate(right, n) for right in curve]
             for method, curve in curves.items()
         },
         "differences": {
-            method: [resamples.difference(right, base, n).to_json() for right in curve]
+            method: [resamples.difference(right, base, n) for right in curve]
             for method, curve in curves.items()
         },
-        "crossings": {method: crossing.to_json() for method, crossing in crossings.items()},
+        "crossings": crossings,
         "crossing_text": {
             method: "{} [{}, {}]".format(
                 *(

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from clipprobe.arrays import Floats, Ints
 from clipprobe.zeroshot.few_shot.draws import Draw, Shots, Split, sample
 from clipprobe.zeroshot.few_shot.logistic import Regression
 from clipprobe.zeroshot.few_shot.lp_plus import fit_lp_plus
 from clipprobe.zeroshot.few_shot.search import search_strength
 
-Floats = npt.NDArray[np.float64]
 METHODS = ("probe", "lp++")
 
 
@@ -29,7 +29,7 @@ class LabelledVectors:
 
     names: tuple[str, ...]
     """The classes."""
-    labels: npt.NDArray[np.int64]
+    labels: Ints
     """Class of each image, ``(n,)``."""
     pooled: npt.NDArray[np.float32]
     """Before the projection, not normalised, ``(n, d_pooled)``."""
@@ -38,17 +38,17 @@ class LabelledVectors:
     texts: npt.NDArray[np.float32]
     """Unit vectors of the class texts, ``(k, d_embed)``."""
 
-    def counts(self, predictions: npt.NDArray[Any], rows: npt.NDArray[np.int64]) -> Floats:
+    def counts(self, predictions: npt.NDArray[Any], rows: Ints) -> Floats:
         """Right answers of each class, ``(k,)``."""
         truth = self.labels[rows]
         right = truth[np.asarray(predictions) == truth]
         return np.bincount(right, minlength=len(self.names)).astype(np.float64)
 
-    def totals(self, rows: npt.NDArray[np.int64]) -> Floats:
+    def totals(self, rows: Ints) -> Floats:
         """Images of each class, ``(k,)``."""
         return np.bincount(self.labels[rows], minlength=len(self.names)).astype(np.float64)
 
-    def zero_shot(self, rows: npt.NDArray[np.int64]) -> Floats:
+    def zero_shot(self, rows: Ints) -> Floats:
         """Right answers of zero-shot, ``(1, k)``."""
         return self.counts((self.vectors[rows] @ self.texts.T).argmax(axis=1), rows)[None]
 

@@ -19,7 +19,7 @@ from clipprobe.settings import takes
 from clipprobe.stimuli import PILLOW
 from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 from clipprobe.study.workload import nothing
-from clipprobe.thresholds import check_thresholds, enforce, headline_figures
+from clipprobe.thresholds import check_thresholds
 from clipprobe.zeroshot.limits import matched
 from clipprobe.zeroshot.limits.items import Items
 from clipprobe.zeroshot.limits.numbers import measure
@@ -28,7 +28,7 @@ from clipprobe.zeroshot.limits.questions import encode
 from clipprobe.zeroshot.limits.report import build_page
 from clipprobe.zeroshot.limits.tasks import TASKS, questions
 from clipprobe.zeroshot.limits.verdict import judge
-from clipprobe.zeroshot.settings import LimitsAudit
+from clipprobe.zeroshot.settings import LimitsAudit, hold
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -51,7 +51,7 @@ def audit_limits(clip: Clip, settings: LimitsAudit) -> RunView:
         DataError, ConfigError, RunFolderError: see the message.
     """
     run = carry_out(LIMITS, settings, clip).run
-    enforce(headline_figures(run.summary), settings.fail_under)
+    hold(settings, run.summary)
     return run
 
 
@@ -127,7 +127,7 @@ class _Work:
         models: dict[str, Clip] = {"model": self.clip}
         if self.settings.twin:
             models["twin"] = random_twin(self.clip, seed=self.settings.seed)
-        done, total = 0, len(task_names) * len(models)
+        step = self.settings.counter(len(task_names) * len(models))
         results: list[dict[str, Any]] = []
         failures: dict[str, Failure] = {}
         used = 0
@@ -139,9 +139,7 @@ class _Work:
                     run.write_json(part, self._ask(model, name))
                 rows[who] = run.read_json(part)
                 failures |= {f["id"]: Failure(**f) for f in rows[who].pop("failures")}
-                done += 1
-                if self.settings.progress is not None:
-                    self.settings.progress(done, total)
+                step(1)
             results.append(self._row(name, rows))
             used += rows["model"]["n"]
         return Outcome(
@@ -177,20 +175,12 @@ class _Work:
             "n": items.n,
             "groups": len(set(items.groups.tolist())),
             "chance": items.chance,
-            "verdict": judge(numbers, seed=settings.seed).to_json(),
+            "verdict": judge(numbers, seed=settings.seed),
             "by_wording": {
-                which: {
-                    wording: estimate.to_json()
-                    for wording, estimate in numbers.by_wording(which, seed=settings.seed).items()
-                }
-                for which in numbers.right
+                which: numbers.by_wording(which, seed=settings.seed) for which in numbers.right
             },
-            "matched": {
-                name: estimate.to_json() for name, estimate in matched.scores(items).items()
-            }
-            if items.codes is None
-            else {},
-            "failures": [failure.to_json() for failure in failures],
+            "matched": matched.scores(items) if items.codes is None else {},
+            "failures": failures,
         }
 
     def _row(self, name: str, rows: Mapping[str, Any]) -> dict[str, Any]:
@@ -250,14 +240,9 @@ def _number_rows(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             for which, estimate in rows.items():
                 yield {
                     "task": one["task"], "model": who, "wording": wording, "number": which,
-                    "value": estimate["value"], "low": estimate["low"], "high": estimate["high"],
-                    "n": estimate["n"], "chance": matched.CHANCE.get(which, one["chance"]),
+                    **{name: estimate[name] for name in ("value", "low", "high", "n")},
+                    "chance": matched.CHANCE.get(which, one["chance"]),
                 }  # fmt: skip
 
 
-LIMITS = Study(
-    kind="limits",
-    settings=LimitsAudit,
-    prepare=prepare_audit,
-    enforce=lambda settings, summary: enforce(headline_figures(summary), settings.fail_under),
-)
+LIMITS = Study(kind="limits", settings=LimitsAudit, prepare=prepare_audit, enforce=hold)

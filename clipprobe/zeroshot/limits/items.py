@@ -9,15 +9,15 @@ because a question such as "is the alphabetically first one left?" is hard for r
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from clipprobe.arrays import Floats, Ints
 from clipprobe.errors import DataError
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from clipprobe.statistics import Estimate, cluster_bootstrap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,27 +56,24 @@ class Items:
         return len(self.images)
 
     @property
-    def resampled(self) -> npt.NDArray[np.str_]:
-        """What intervals resample, ``(n,)``."""
-        return self.groups if self.clusters is None else self.clusters
-
-    @property
     def chance(self) -> float:
         """Share right by guessing."""
         return 1.0 / int(self.texts.shape[1])
 
-    def take(self, rows: Ints) -> Items:
+    @property
+    def resampled(self) -> npt.NDArray[np.str_]:
+        """What intervals resample, ``(n,)``."""
+        return self.groups if self.clusters is None else self.clusters
+
+    def take(self, rows: Ints | npt.NDArray[np.bool_]) -> Items:
         """Some of the items."""
-        return replace(
-            self,
-            images=self.images[rows],
-            texts=self.texts[rows],
-            truth=self.truth[rows],
-            codes=None if self.codes is None else self.codes[rows],
-            groups=self.groups[rows],
-            wordings=self.wordings[rows],
-            clusters=None if self.clusters is None else self.clusters[rows],
-        )
+        whole = {field.name: getattr(self, field.name) for field in fields(self)}
+        some: dict[str, Any] = {k: v if v is None else v[rows] for k, v in whole.items()}
+        return Items(**some)
+
+    def mean(self, values: Floats, *, seed: int) -> Estimate:
+        """Of a number of each item, ``(n,)``, with an interval over clusters."""
+        return cluster_bootstrap(values, clusters=self.resampled, n_boot=1000, seed=seed)
 
 
 def folds(groups: Sequence[str] | npt.NDArray[np.str_], n_folds: int, seed: int) -> list[Ints]:

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from clipprobe.arrays import Floats, Ints
+
 RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 _JITTER = 1e-10
 

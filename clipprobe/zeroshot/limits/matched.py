@@ -13,6 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from clipprobe.arrays import Floats
 from clipprobe.statistics import Estimate, wilson
 from clipprobe.zeroshot.limits.items import Items
 
@@ -25,7 +26,7 @@ MEANINGS: Mapping[str, str] = {
 Right = npt.NDArray[np.bool_]
 
 
-def right(cosines: npt.NDArray[np.float64]) -> dict[str, Right]:
+def right(cosines: Floats) -> dict[str, Right]:
     """Which examples are right, by score.
 
     Args:

@@ -18,14 +18,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from clipprobe.arrays import unit_rows
-from clipprobe.statistics import Estimate, cluster_bootstrap
+from clipprobe.arrays import Floats, Ints, unit_rows
+from clipprobe.statistics import Estimate
 from clipprobe.zeroshot.limits.items import Items, folds
 from clipprobe.zeroshot.limits.logit import Sides, choose_ridge, fit_scores
 
-Floats = npt.NDArray[np.float64]
 N_FOLDS = 5
 N_INNER = 4
 """Parts of a fitting part, one of which chooses the ridge."""
@@ -43,28 +41,12 @@ class Numbers:
     items: Items
     right: Mapping[str, Floats]
 
-    def estimate(self, name: str, *, seed: int = 0) -> Estimate:
-        """Accuracy, with an interval over groups."""
-        return cluster_bootstrap(
-            self.right[name], clusters=self.items.resampled, n_boot=1000, seed=seed
-        )
-
-    def gain(self, name: str, base: str, *, seed: int = 0) -> Estimate:
-        """Accuracy of one number minus another, paired over items."""
-        difference = self.right[name] - self.right[base]
-        return cluster_bootstrap(difference, clusters=self.items.resampled, n_boot=1000, seed=seed)
-
     def by_wording(self, name: str, *, seed: int = 0) -> dict[str, Estimate]:
         """Accuracy under each wording."""
         table = {}
         for wording in sorted(set(self.items.wordings.tolist())):
             rows = self.items.wordings == wording
-            table[wording] = cluster_bootstrap(
-                self.right[name][rows],
-                clusters=self.items.resampled[rows],
-                n_boot=1000,
-                seed=seed,
-            )
+            table[wording] = self.items.take(rows).mean(self.right[name][rows], seed=seed)
         return table
 
 
@@ -115,17 +97,17 @@ def _fitted_once(items: Items, name: str, *, seed: int, share: float) -> Floats:
         fit, held_out = items.take(rest), items.take(test)
         inner = folds(fit.groups, N_INNER, seed + 1)[0]
         core = np.setdiff1d(np.arange(fit.n), inner)
-        build = _BUILD[name](fit.take(core))
+        build = _builder(name, fit.take(core))
         ridge = choose_ridge(
             build(fit.take(core)), fit.truth[core], build(fit.take(inner)), fit.truth[inner]
         )
-        build = _BUILD[name](fit)
+        build = _builder(name, fit)
         scores = fit_scores(build(fit), fit.truth, ridge, build(held_out))
         right[test] = share_right(scores, held_out.truth)
     return right
 
 
-def share_right(scores: Floats, truth: npt.NDArray[np.int64]) -> Floats:
+def share_right(scores: Floats, truth: Ints) -> Floats:
     """1 where the true option has the best score, 0 where another has; options that tie for the
     best share it, as a guess among them would on average, ``(n,)``."""
     scale = np.abs(scores).max(axis=1, keepdims=True)
@@ -134,63 +116,22 @@ def share_right(scores: Floats, truth: npt.NDArray[np.int64]) -> Floats:
     return shares
 
 
-Build = Callable[[Items], Sides]
-
-
-def _centred(fit: Items) -> tuple[Callable[[Items], Floats], Callable[[Items], Floats]]:
-    """Both sides centred by the fitting items, and of unit length."""
+def _builder(name: str, fit: Items) -> Callable[[Items], Sides]:
+    """What makes the sides of one number; images and texts are centred by the fitting items and
+    have unit length, and the code of an image is that of its true option."""
     image_mean = fit.images.mean(axis=0)
     text_mean = fit.texts.reshape(-1, fit.texts.shape[2]).mean(axis=0)
 
-    def images(items: Items) -> Floats:
-        return unit_rows(items.images - image_mean)
-
-    def texts(items: Items) -> Floats:
-        return unit_rows(items.texts - text_mean)
-
-    return images, texts
-
-
-def _own_code(items: Items) -> Floats:
-    """The code of the image: that of its true option."""
-    assert items.codes is not None
-    own: Floats = items.codes[np.arange(items.n), items.truth]
-    return own
-
-
-def _image_side(fit: Items) -> Build:
-    images, _ = _centred(fit)
-
     def build(items: Items) -> Sides:
+        images, texts = unit_rows(items.images - image_mean), unit_rows(items.texts - text_mean)
+        if name == "mapped":
+            offset = np.einsum("nd,nod->no", images, texts, optimize=True)
+            return Sides(a=images, b=texts, offset=offset)
+        if name == "blind":
+            return Sides(a=np.ones((items.n, 1)), b=texts)
         assert items.codes is not None
-        return Sides(a=images(items), b=items.codes)
+        if name == "image":
+            return Sides(a=images, b=items.codes)
+        return Sides(a=items.codes[np.arange(items.n), items.truth], b=texts)
 
     return build
-
-
-def _text_side(fit: Items) -> Build:
-    _, texts = _centred(fit)
-    return lambda items: Sides(a=_own_code(items), b=texts(items))
-
-
-def _mapped(fit: Items) -> Build:
-    images, texts = _centred(fit)
-
-    def build(items: Items) -> Sides:
-        a, b = images(items), texts(items)
-        return Sides(a=a, b=b, offset=np.einsum("nd,nod->no", a, b, optimize=True))
-
-    return build
-
-
-def _blind(fit: Items) -> Build:
-    _, texts = _centred(fit)
-    return lambda items: Sides(a=np.ones((items.n, 1)), b=texts(items))
-
-
-_BUILD: Mapping[str, Callable[[Items], Build]] = {
-    "image": _image_side,
-    "text": _text_side,
-    "mapped": _mapped,
-    "blind": _blind,
-}

@@ -6,7 +6,7 @@ a text tower that only keeps the order would otherwise look able. Objects are he
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -63,12 +63,8 @@ def encode(clip: Clip, questions: list[ImageQuestion], *, batch_size: int = 32) 
             raise DataError(f"Two options of a question are the same text: {one.options[0]!r}.")
     scenes = {id(one.scene): one for one in questions}
     place = {key: row for row, key in enumerate(scenes)}
-
-    def rendered() -> Iterable[Image.Image]:
-        for one in scenes.values():
-            yield image_of(one)
-
-    images = clip.encode_images(rendered(), batch_size=batch_size)
+    rendered = (image_of(one) for one in scenes.values())
+    images = clip.encode_images(rendered, batch_size=batch_size)
     texts = list(dict.fromkeys(option for one in questions for option in one.options))
     vectors = dict(zip(texts, clip.encode_texts(texts), strict=True))
     width = 1 + max(entry for one in questions for code in one.codes for entry in code)

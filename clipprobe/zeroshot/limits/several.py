@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from clipprobe.stimuli import Picture
 from clipprobe.zeroshot.limits.questions import ImageQuestion
-from clipprobe.zeroshot.limits.staging import Rng, near, objects, pairs, scene_of
+from clipprobe.zeroshot.limits.staging import Rng, objects, pairs, scene_with
 
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _CORNERS = ((0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75))
@@ -25,15 +24,8 @@ def counting(scenes: int, rng: Rng, size_px: int) -> Iterator[ImageQuestion]:
         for n in range(1, 10):
             for _ in range(max(1, scenes // 2)):
                 places = [grid[i] for i in rng.permutation(9)[:n]]
-                image = scene_of(
-                    [
-                        Picture(concept=thing.name, size=0.24, center=near(rng, *place))
-                        for place in places
-                    ],
-                    rng, size_px,
-                )  # fmt: skip
                 yield ImageQuestion(
-                    scene=image,
+                    scene=scene_with([(thing, 0.24, place) for place in places], rng, size_px),
                     options=tuple(
                         f"{word} {thing.name if i == 0 else thing.plural}"
                         for i, word in enumerate(NUMBERS)
@@ -42,7 +34,7 @@ def counting(scenes: int, rng: Rng, size_px: int) -> Iterator[ImageQuestion]:
                     codes=tuple((i,) for i in range(9)),
                     group=str(a),
                     wording="number word",
-                )  # fmt: skip
+                )
 
 
 def several(scenes: int, rng: Rng, size_px: int) -> Iterator[ImageQuestion]:
@@ -60,18 +52,8 @@ def several(scenes: int, rng: Rng, size_px: int) -> Iterator[ImageQuestion]:
             there = [(one, other)[truth], *(things[i] for i in rest)]
             big = 0 if large else 1 + int(rng.integers(3))
             corners = [_CORNERS[i] for i in rng.permutation(4)]
-            image = scene_of(
-                [
-                    Picture(
-                        concept=thing.name,
-                        size=_LARGE if place == big else _SMALL,
-                        center=near(rng, *corners[place]),
-                    )
-                    for place, thing in enumerate(there)
-                ],
-                rng,
-                size_px,
-            )
+            sizes = [_LARGE if place == big else _SMALL for place in range(4)]
+            image = scene_with(zip(there, sizes, corners, strict=True), rng, size_px)
             beside = [things[i].phrase for i in rest]
             lists = [
                 [claim.phrase, *beside] if first else [*beside, claim.phrase]

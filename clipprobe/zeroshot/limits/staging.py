@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
-from clipprobe.stimuli import Background, Concept, Item, Scene, concepts
+from clipprobe.stimuli import Background, Concept, Item, Picture, Scene, concepts
 from clipprobe.stimuli.splits import UNSEEN_GROUNDS
 from clipprobe.zeroshot.limits.questions import ImageQuestion
 
@@ -44,6 +44,14 @@ def scene_of(items: Sequence[Item], rng: Rng, size_px: int) -> Scene:
     return Scene(items=tuple(items), background=_ground(rng), size_px=size_px)
 
 
+def scene_with(
+    things: Iterable[tuple[Concept, float, tuple[float, float]]], rng: Rng, size_px: int
+) -> Scene:
+    """A scene of things, each of a size and near a place."""
+    items = [Picture(concept=c.name, size=size, center=near(rng, *at)) for c, size, at in things]
+    return scene_of(items, rng, size_px)
+
+
 def near(rng: Rng, x: float, y: float) -> tuple[float, float]:
     """A place, moved a little."""
     return (x + float(rng.uniform(-0.04, 0.04)), y + float(rng.uniform(-0.04, 0.04)))
@@ -51,6 +59,5 @@ def near(rng: Rng, x: float, y: float) -> tuple[float, float]:
 
 def pairs() -> Iterator[tuple[int, int, Concept, Concept]]:
     """Every pair of the things, with their numbers."""
-    things = objects()
-    for a, b in itertools.combinations(range(len(things)), 2):
-        yield a, b, things[a], things[b]
+    for (a, one), (b, other) in itertools.combinations(enumerate(objects()), 2):
+        yield a, b, one, other

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from clipprobe.stimuli import Picture
 from clipprobe.zeroshot.limits.questions import ImageQuestion
-from clipprobe.zeroshot.limits.staging import COLOURS, Make, Rng, near, pairs, scene_of
+from clipprobe.zeroshot.limits.staging import COLOURS, Make, Rng, near, pairs, scene_of, scene_with
 
 
 def relation(forward: str, backward: str, upright: bool) -> Make:
@@ -18,14 +18,8 @@ def relation(forward: str, backward: str, upright: bool) -> Make:
                 truth = int(rng.integers(2))  # 0: the first of the pair stands left, or above
                 order = ((0.5, 0.25), (0.5, 0.75)) if upright else ((0.25, 0.5), (0.75, 0.5))
                 places = order if truth == 0 else order[::-1]
-                scene_image = scene_of(
-                    [
-                        Picture(concept=c.name, size=0.42, center=near(rng, *place))
-                        for c, place in zip((one, other), places, strict=True)
-                    ],
-                    rng,
-                    size_px,
-                )
+                things = zip((one, other), (0.42, 0.42), places, strict=True)
+                scene_image = scene_with(things, rng, size_px)
                 p, q = one.phrase, other.phrase
                 wordings = (
                     (forward, f"{p} {forward} {q}", f"{q} {forward} {p}"),
@@ -88,13 +82,8 @@ def size(scenes: int, rng: Rng, size_px: int) -> Iterator[ImageQuestion]:
             sides = ((0.3, 0.5), (0.8, 0.5)) if truth == 0 else ((0.2, 0.5), (0.7, 0.5))
             if rng.integers(2):
                 sides = ((1 - sides[0][0], 0.5), (1 - sides[1][0], 0.5))
-            scene_image = scene_of(
-                [
-                    Picture(concept=c.name, size=size, center=near(rng, *place))
-                    for c, size, place in zip((one, other), sizes, sides, strict=True)
-                ],
-                rng, size_px,
-            )  # fmt: skip
+            things = zip((one, other), sizes, sides, strict=True)
+            scene_image = scene_with(things, rng, size_px)
             x, y = (one.name, other.name)
             options = (f"a large {x} and a small {y}", f"a small {x} and a large {y}")
             if scene % 2:
@@ -114,13 +103,8 @@ def negation(scenes: int, rng: Rng, size_px: int) -> Iterator[ImageQuestion]:
             there = [c for c, yes in zip((one, other), _THERE[truth], strict=True) if yes]
             places = [(0.27, 0.5), (0.73, 0.5)]
             rng.shuffle(places)
-            scene_image = scene_of(
-                [
-                    Picture(concept=c.name, size=0.44, center=near(rng, *place))
-                    for c, place in zip(there, places, strict=False)
-                ],
-                rng, size_px,
-            )  # fmt: skip
+            things = zip(there, (0.44, 0.44), places, strict=False)
+            scene_image = scene_with(things, rng, size_px)
             p, q = one.phrase, other.phrase
             yield ImageQuestion(
                 scene=scene_image,
@@ -129,9 +113,7 @@ def negation(scenes: int, rng: Rng, size_px: int) -> Iterator[ImageQuestion]:
                     f"no {one.name} and no {other.name}",
                 ),
                 truth=truth,
-                codes=tuple(
-                    (2 * a + (not x), 2 * b + (not y)) for x, y in _THERE
-                ),
+                codes=tuple((2 * a + (not x), 2 * b + (not y)) for x, y in _THERE),
                 group=f"{a}-{b}",
                 wording="and no",
             )  # fmt: skip

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from clipprobe.runs.jsonio import AsJson
-from clipprobe.statistics import Estimate, cluster_bootstrap
+from clipprobe.statistics import Estimate
 from clipprobe.zeroshot.limits.items import Items
 from clipprobe.zeroshot.limits.numbers import Numbers, fitted, is_small
 
@@ -61,8 +61,8 @@ def judge(numbers: Numbers, *, seed: int = 0) -> Verdict:
     """Apply the rules; fits again, on halves and with a signal, where it would say *absent*."""
     items = numbers.items
     floor = floor_of(items.chance)
-    estimates = {name: numbers.estimate(name, seed=seed) for name in numbers.right}
-    gain = numbers.gain("mapped", "zero_shot", seed=seed)
+    estimates = {name: items.mean(right, seed=seed) for name, right in numbers.right.items()}
+    gain = items.mean(numbers.right["mapped"] - numbers.right["zero_shot"], seed=seed)
     verdict, reason = _rules(estimates, gain, items.chance, floor)
     missing = next((towers for towers, name in ABSENT.items() if name == verdict), ())
     for tower in missing:
@@ -102,22 +102,14 @@ def _not_proven(numbers: Numbers, tower: str, seed: int) -> str:
     """Why *absent* cannot be said; empty where it can."""
     items = numbers.items
     half = fitted(items, tower, seed=seed, share=0.5)
-    rise = cluster_bootstrap(
-        numbers.right[tower] - half,
-        clusters=items.resampled, n_boot=1000, seed=seed,
-    )  # fmt: skip
-    if rise.low > 0:
+    if items.mean(numbers.right[tower] - half, seed=seed).low > 0:
         return f"the {tower} probe still rises with more pairs: too few items to call it absent"
     # Averaged, because which items are told, and how, is noise of the check and not of the towers.
     times = _INJECTIONS if is_small(items) else 1
     with_signal = np.mean(
         [fitted(injected(items, tower, seed + k), tower, seed=seed) for k in range(times)], axis=0
     )
-    interval = cluster_bootstrap(
-        with_signal - numbers.right[tower],
-        clusters=items.resampled, n_boot=1000, seed=seed,
-    )  # fmt: skip
-    if interval.low <= 0:
+    if items.mean(with_signal - numbers.right[tower], seed=seed).low <= 0:
         return f"a signal as strong as the floor, put into the {tower} vectors, was not found"
     return ""
 

@@ -18,11 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from clipprobe.arrays import Floats
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.runs.jsonio import AsJson
 from clipprobe.statistics import Estimate, cluster_bootstrap, wilson
-
-Floats = npt.NDArray[np.float64]
 
 
 def conformal_p(scores: npt.ArrayLike, calibration: npt.ArrayLike) -> Floats:
@@ -42,8 +41,7 @@ def conformal_p(scores: npt.ArrayLike, calibration: npt.ArrayLike) -> Floats:
     if known.ndim != 1 or not len(known) or not np.isfinite(known).all():
         raise DataError("A conformal p needs the scores of at least one calibration image.")
     rank = np.searchsorted(known, np.asarray(scores, np.float64), side="right")
-    p_values: Floats = (rank + 1) / (len(known) + 1)
-    return p_values
+    return (rank + 1) / (len(known) + 1)
 
 
 def threshold(scores: npt.ArrayLike, alpha: float, *, things: int | None = None) -> float:
@@ -123,6 +121,11 @@ def abstention(
         level = threshold(scores[mine], alpha, things=int(half.sum()))
         shares.append(float((scores[~mine] > level).mean()))
     low, high = np.percentile(shares, [2.5, 97.5])
+    if known_things is None:
+        known_answered = wilson(int((answered > cut).sum()), len(answered))
+    else:
+        hits = (answered > cut).astype(np.float64)
+        known_answered = cluster_bootstrap(hits, clusters=known_things, seed=seed)
     return Abstention(
         alpha=alpha,
         threshold=cut,
@@ -131,13 +134,7 @@ def abstention(
             method=f"mean and central 95 % of {splits} splits by thing",
             reason="the ends are those of single splits, not of their mean",
         ),
-        known_answered=_share(answered > cut, known_things, seed),
+        known_answered=known_answered,
         n_things=len(names),
         splits=splits,
     )  # fmt: skip
-
-
-def _share(answered: npt.NDArray[np.bool_], things: Sequence[str] | None, seed: int) -> Estimate:
-    if things is None:
-        return wilson(int(answered.sum()), len(answered))
-    return cluster_bootstrap(answered.astype(np.float64), clusters=things, seed=seed)
