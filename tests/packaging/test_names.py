@@ -30,7 +30,7 @@ def test_every_name_is_there(package: str) -> None:
 
 
 def test_a_name_comes_from_the_module_that_is_said() -> None:
-    from clipprobe.edits.opening import load
+    from clipprobe.edits.edit import load
 
     everything: dict[str, object] = {}
     exec("from clipprobe.edits import *", everything)
