@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from attacks.typographic.datasets.distill import ALIASES
 from attacks.typographic.datasets.files import read_json
+from attacks.typographic.datasets.names import ALIASES
 from attacks.typographic.rendering.cases import Case
 from attacks.typographic.rendering.render import Caption
 from attacks.typographic.scoring.rows import natural_row, score, to_table

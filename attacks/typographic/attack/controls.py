@@ -113,12 +113,7 @@ def nonsense_word(
         None where nothing can be replaced, or every try was a known word.
     """
     source = rng(*key, "nonsense", word)
-    for _ in range(_TRIES):
-        letters = [_other(letter, source) for letter in word]
-        candidate = "".join(letters)
-        if candidate != word and not known(candidate) and not is_blocked(candidate):
-            return candidate
-    return None
+    return _first_new(word, lambda: "".join(_other(letter, source) for letter in word), known)
 
 
 def scrambled_word(
@@ -131,18 +126,22 @@ def scrambled_word(
     """
     source = rng(*key, "scrambled", word)
     places = [i for i, letter in enumerate(word) if letter.isalnum()]
-    for _ in range(_TRIES):
+
+    def scrambled() -> str:
         letters = list(word)
-        order = source.permutation(len(places))
-        for place, other in zip(places, order, strict=True):
+        for place, other in zip(places, source.permutation(len(places)), strict=True):
             letters[place] = word[places[other]]
-        candidate = "".join(letters)
-        if (
-            candidate.casefold() != word.casefold()
-            and not known(candidate)
-            and not is_blocked(candidate)
-        ):
-            return candidate
+        return "".join(letters)
+
+    return _first_new(word, scrambled, known)
+
+
+def _first_new(word: str, make: Callable[[], str], known: Callable[[str], bool]) -> str | None:
+    """The first of many tries that is neither the word, nor known, nor blocked."""
+    for _ in range(_TRIES):
+        other = make()
+        if other.casefold() != word.casefold() and not known(other) and not is_blocked(other):
+            return other
     return None
 
 

@@ -61,11 +61,8 @@ def object_boxes(
     occupied_mask = np.zeros_like(mask)
     boxes: list[Box] = []
     for n in range(copies):
-        covered, occupied = (
-            _sums(mask, size),
-            _sums(occupied_mask, size),
-        )  # (h', w') for each corner
-        allowed = occupied == 0
+        covered = _sums(mask, size)  # (h', w') for each corner
+        allowed = _sums(occupied_mask, size) == 0
         rows, columns = np.arange(covered.shape[0])[:, None], np.arange(covered.shape[1])
         allowed &= (rows >= edge) & (rows <= height - edge - size[1])
         allowed &= (columns >= edge) & (columns <= width - edge - size[0])

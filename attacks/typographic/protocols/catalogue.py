@@ -19,8 +19,7 @@ from clipprobe.errors import UnknownMethodError, nearest
 _FILE = resources.files("clipprobe") / "assets" / "typographic" / "protocols.json"
 
 PROTOCOLS: dict[str, Protocol] = {
-    item.name: item
-    for item in TypeAdapter(tuple[Protocol, ...]).validate_json(_FILE.read_bytes())
+    item.name: item for item in TypeAdapter(tuple[Protocol, ...]).validate_json(_FILE.read_bytes())
 }
 
 

@@ -19,9 +19,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from attacks.typographic.attack.attack import TypographicAttack
-from attacks.typographic.attack.bands import letterboxed
 from attacks.typographic.attack.controls import CONDITIONS, with_controls
-from attacks.typographic.attack.result import AttackedImage
+from attacks.typographic.attack.result import AttackedImage, letterboxed
 from attacks.typographic.rendering.cases import Case
 from clipprobe.data import Failure, decode_image
 from clipprobe.errors import ConfigError, TextFitError, UnreadableImageError
