@@ -26,7 +26,7 @@ from attacks.typographic.reading.pairs import (
     of_word,
 )
 from attacks.typographic.reading.settings import knobs_of
-from attacks.typographic.reading.source import measuring_of
+from attacks.typographic.reading.source import at_class_token
 from attacks.typographic.rendering.cases import Case
 from attacks.typographic.rendering.render import DrawAt, Renderer
 from attacks.typographic.rendering.settings import checked_draw_at, prototype
@@ -143,10 +143,7 @@ def why_image(
         DataError: the word means no class or the true one, or it cannot be drawn.
     """
     known = Classes(classes, synonyms)
-    settings = measuring_of(
-        clip, heads=1, neurons=1, n_random=20, tokens=tokens, ablation="zero",
-        batch_size=1, seed=seed,
-    )  # fmt: skip
+    cls = at_class_token(clip, tokens)
     drawn_as = prototype(dict(knobs_of(attack) or {}), seed)
     record = as_dataset([Path(image) if isinstance(image, str) else image]).records[0]
     case = Case(record=record, label=label_index(known, label, record.id), cluster=record.id)
@@ -167,7 +164,7 @@ def why_image(
         reason = images.reason if isinstance(images, Failure) else "it cannot be drawn"
         raise DataError(f"The image cannot be explained with {word!r}: {reason}.")
     vectors = class_vectors(clip, known.names, check_templates(templates))
-    measured = Measurer(clip, drawer, known, vectors, cls=settings.cls).measure([images])
+    measured = Measurer(clip, drawer, known, vectors, cls=cls).measure([images])
     heads = measured["heads"].reshape(1, 2, 2, -1)
     shape = measured["heads"].shape[-2:]
     return WhyImage(
