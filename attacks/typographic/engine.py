@@ -13,11 +13,12 @@ from typing import Any
 from attacks.typographic.choosing.scores import WordScores
 from attacks.typographic.rendering.cases import Case
 from attacks.typographic.rendering.encodings import Encodings
-from attacks.typographic.rendering.render import Floats, Problem, SizedImage, ahead, attempt
+from attacks.typographic.rendering.render import Floats, Problem, SizedImage, attempt
 from attacks.typographic.scoring.rows import Scored, case_rows, natural_row, score, to_table
 from attacks.typographic.task import Task
 from attacks.typographic.words import choose
 from clipprobe.data import Failure, require_readable
+from clipprobe.data.stream import ahead
 from clipprobe.errors import DataError
 from clipprobe.runs import Run
 

@@ -23,8 +23,8 @@ from attacks.typographic.rendering.render import (
     Encoder,
     Floats,
     SizedImage,
-    ahead,
 )
+from clipprobe.data.stream import ahead
 from clipprobe.models.threads import one_thread_each
 from clipprobe.runs import Run
 

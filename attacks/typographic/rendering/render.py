@@ -7,12 +7,10 @@ or four, and for a resumed run.
 from __future__ import annotations
 
 import hashlib
-from collections import deque
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -31,8 +29,6 @@ DrawAt = Literal["model", "image"]
 #: Bytes of an image's SHA-256 that are kept: two of a billion meet with probability 1e-21.
 DIGEST_BYTES = 16
 Floats = npt.NDArray[np.float32]
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 class Encoder(Protocol):
@@ -240,29 +236,6 @@ def digest(image: Image.Image) -> str:
     digest_of = hashlib.sha256(f"{image.mode} {image.width}x{image.height} ".encode())
     digest_of.update(image.tobytes())
     return digest_of.hexdigest()[: 2 * DIGEST_BYTES]
-
-
-def ahead(
-    work: Callable[[T], R], items: Iterable[T], *, workers: int, window: int
-) -> Generator[R, None, None]:
-    """``map(work, items)`` in order, by threads that stay at most ``window`` items ahead.
-
-    ``workers=0`` works in the caller's thread. Closing the generator stops the threads.
-    """
-    if workers == 0:
-        yield from map(work, items)
-        return
-    pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="clipprobe-draw")
-    waiting: deque[Future[R]] = deque()
-    try:
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) >= window:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 @dataclass(frozen=True, slots=True)
