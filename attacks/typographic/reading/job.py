@@ -10,7 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from attacks.typographic.reading.measure import Arrays, Measurer
-from attacks.typographic.reading.measurements import NOTHING, Measurements, causal, reading
+from attacks.typographic.reading.measurements import (
+    NOTHING,
+    Measurements,
+    causal,
+    reading,
+    tables_of,
+)
 from attacks.typographic.reading.pairs import (
     CONDITIONS,
     Drawer,
@@ -23,7 +29,6 @@ from attacks.typographic.reading.removal import Removal
 from attacks.typographic.reading.report import build_page
 from attacks.typographic.reading.source import Measuring, Source
 from attacks.typographic.reading.summary import summarise
-from attacks.typographic.reading.tables import tables_of
 from attacks.typographic.rendering.cases import Case
 from attacks.typographic.task import Task
 from clipprobe.data import Failure, require_readable

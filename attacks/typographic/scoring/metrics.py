@@ -14,7 +14,7 @@ Every rate has a 95 % Wilson interval where each image counts once, and a bootst
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -51,14 +51,7 @@ class Outcomes:
 
     def take(self, rows: npt.NDArray[Any]) -> Outcomes:
         """Some of the rows."""
-        return Outcomes(
-            pair=self.pair[rows],
-            cluster=self.cluster[rows],
-            correct=self.correct[rows],
-            hit=self.hit[rows],
-            has_target=self.has_target[rows],
-            margin=self.margin[rows],
-        )
+        return Outcomes(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
 
 def rate(hits: Bools, clusters: npt.NDArray[np.str_], *, seed: int) -> Estimate:
