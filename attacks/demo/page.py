@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from attacks.demo.front import SHEETS, Front, lead_of
 from attacks.demo.settings import LETTERING
+from clipprobe.data import Dataset
+from clipprobe.models import Clip
 from clipprobe.neurons.atlas.showing import sheet_name
 from clipprobe.neurons.sheet.commands import command_line
 from clipprobe.neurons.sheet.sheet import unit_sheet
 from clipprobe.report import Block, Code, Images, Page, Paragraph, Section, Warning, render_html
+from clipprobe.runs import Run
 from clipprobe.study.suite.page import page_of
-
-if TYPE_CHECKING:
-    from clipprobe.data import Dataset
-    from clipprobe.models import Clip
-    from clipprobe.runs import Run
-    from clipprobe.study.suite.scorecard import Score
+from clipprobe.study.suite.scorecard import Score
 
 USUAL = Path("runs/demo")
 """Where a demo lies on the command lines of the page: no file of a run says where it is."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from attacks.typographic.datasets.files import read_json
-from attacks.typographic.datasets.names import ALIASES
+from attacks.typographic.datasets.names import DISTILL
 from attacks.typographic.rendering.cases import Case
 from attacks.typographic.rendering.render import Caption
 from attacks.typographic.scoring.rows import natural_row, score, to_table
@@ -82,7 +82,7 @@ def published_table(
     Args:
         synonyms: Names that mean the same; default: the aliases of the article.
     """
-    same = dict(ALIASES) if synonyms is None else synonyms
+    same = dict(DISTILL.synonyms) if synonyms is None else synonyms
     rows = []
     for answer in read_published(path, head):
         extra = [answer.thing, answer.word] if answer.word else [answer.thing]

@@ -62,10 +62,9 @@ def object_boxes(
     boxes: list[Box] = []
     for n in range(copies):
         covered = _sums(mask, size)  # (h', w') for each corner
-        allowed = _sums(occupied_mask, size) == 0
-        rows, columns = np.arange(covered.shape[0])[:, None], np.arange(covered.shape[1])
-        allowed &= (rows >= edge) & (rows <= height - edge - size[1])
-        allowed &= (columns >= edge) & (columns <= width - edge - size[0])
+        inside = np.zeros_like(covered, dtype=bool)
+        inside[edge : height - edge - size[1] + 1, edge : width - edge - size[0] + 1] = True
+        allowed = inside & (_sums(occupied_mask, size) == 0)
         if on:
             centre = mask[
                 size[1] // 2 : size[1] // 2 + covered.shape[0],

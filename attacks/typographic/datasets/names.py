@@ -24,18 +24,6 @@ from clipprobe.zeroshot.classes import key
 
 _NAME = re.compile(r"label=(?P<label>.+)_text=(?P<word>.+)", re.IGNORECASE)
 RTA_N, PAINT_N = 1000, 110
-#: Names of the photographs of Goh et al. -> names that the published answers use for the same.
-ALIASES: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("apple", ("Granny Smith",)),
-    ("laptop", ("laptop computer", "desktop computer")),
-    ("trash", ("waste container", "ashcan")),
-    ("phone", ("rotary dial telephone",)),
-    ("wine", ("red wine",)),
-    ("plant", ("plant pot",)),
-    ("cup", ("measuring cup",)),
-    ("water", ("water jug",)),
-    ("mug", ("coffee mug",)),
-)
 FOLDERS = {"in-the-wild-2": 171, "in-the-wild-3": 56}
 _INKS = frozenset(
     "black white red green blue yellow orange purple pink gray grey brown cyan magenta".split()
@@ -134,61 +122,12 @@ def _is_colour_words(path: Path) -> bool:
     return bool(parts) and all(ink in _INKS and bar and word for ink, bar, word in parts)
 
 
-RTA_100 = Layout(
-    name="rta-100",
-    title="RTA-100",
-    read=read_label_text,
-    recognise=lambda path: _n_label_text(path) == RTA_N,
-    expected=(RTA_N,),
-    licence="MIT (of the repository; the photographs' own terms are not stated)",
-    source="https://github.com/azuma164/Defense-Prefix",
-    citation="Azuma and Matsui, Defense-Prefix for Preventing Typographic Attacks on CLIP, "
-    "ICCV Workshops 2023",
+RTA_100 = Layout.bundled("rta-100", read_label_text, lambda path: _n_label_text(path) == RTA_N)
+PAINT = Layout.bundled("paint", read_label_text, lambda path: _n_label_text(path) == PAINT_N)
+LABEL_TEXT = Layout.bundled(
+    "label-text", read_label_text, lambda path: _n_label_text(path) not in (0, RTA_N, PAINT_N)
 )
-PAINT = Layout(
-    name="paint",
-    title="the PAINT typographic attack photographs",
-    read=read_label_text,
-    recognise=lambda path: _n_label_text(path) == PAINT_N,
-    expected=(PAINT_N,),
-    licence="MIT (of the repository; the photographs' own terms are not stated)",
-    source="https://github.com/mlfoundations/patching",
-    citation="Ilharco et al., Patching open-vocabulary models by interpolating weights, "
-    "NeurIPS 2022",
-)
-LABEL_TEXT = Layout(
-    name="label-text",
-    title="images named label=X_text=Y",
-    read=read_label_text,
-    recognise=lambda path: _n_label_text(path) not in (0, RTA_N, PAINT_N),
-)
-DISTILL = Layout(
-    name="distill",
-    title="the photographs of the Distill article",
-    read=read_distill,
-    recognise=_is_distill,
-    expected=(171, 56, 227),
-    expected_note="171 in in-the-wild-2, 56 in in-the-wild-3",
-    licence="CC-BY-4.0",
-    source="https://github.com/distillpub/post--multimodal",
-    citation="Goh et al., Multimodal Neurons in Artificial Neural Networks, Distill 2021, "
-    "doi:10.23915/distill.00030",
-    synonyms=ALIASES,
-)
-STROOP = Layout(
-    name="stroop",
-    title="colour words in coloured ink",
-    read=read_colour_words,
-    recognise=_is_colour_words,
-    licence="not stated",
-    source="https://github.com/zer0int/CLIP-fine-tune-cross-attention-read-noread",
-)
-TYPOD = Layout(
-    name="typod",
-    title="TypoD",
-    read=read_typod,
-    recognise=lambda path: False,  # any name with three hyphens would fit
-    licence="none stated",
-    source="https://github.com/ChaduCheng/TypoDeceptions",
-    citation="Cheng et al., Unveiling Typographic Deceptions, ECCV 2024",
-)
+DISTILL = Layout.bundled("distill", read_distill, _is_distill)
+STROOP = Layout.bundled("stroop", read_colour_words, _is_colour_words)
+# Any name with three hyphens would fit.
+TYPOD = Layout.bundled("typod", read_typod, lambda path: False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,7 @@ from attacks.typographic.rendering.cases import Case
 from attacks.typographic.task import Task
 from clipprobe.data import Failure, require_readable
 from clipprobe.errors import DataError, UnreadableImageError
+from clipprobe.models import Clip
 from clipprobe.runs import Run
 from clipprobe.runs.jsonio import plain
 from clipprobe.statistics.halves import permuted, split
@@ -42,9 +43,6 @@ from clipprobe.tracing.ranking import rank
 from clipprobe.tracing.removal import random_sets
 from clipprobe.tracing.variants import Variant
 from clipprobe.zeroshot.classifier import class_vectors
-
-if TYPE_CHECKING:
-    from clipprobe.models import Clip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,15 +126,7 @@ class Job:
             logits = None
             if task.words.needs_clean_scores:
                 cases, failed, logits = self._clean_logits(cases, drawer, vectors)
-            planned, left_out = plan(
-                cases,
-                classes,
-                task.words,
-                seed=task.seed,
-                per_image=task.words_per_image,
-                vectors=vectors,
-                clean_logits=logits,
-            )
+            planned, left_out = plan(task, cases, vectors=vectors, clean_logits=logits)
         usable = []
         for one in planned:
             try:

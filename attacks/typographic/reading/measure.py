@@ -20,12 +20,15 @@ image.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from attacks.typographic.reading.pairs import CONDITIONS, Drawer, ImageConditions, PlannedImage
+from clipprobe.models import Clip
 from clipprobe.tracing import Score
 from clipprobe.tracing.contributions import gradients
 from clipprobe.tracing.inputs import InputBatch, Inputs
@@ -33,11 +36,6 @@ from clipprobe.tracing.parts import TowerParts
 from clipprobe.tracing.streams import Streams
 from clipprobe.tracing.variants import Acts, Variant
 from clipprobe.zeroshot.classes import Classes
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from clipprobe.models import Clip
 
 Arrays = dict[str, npt.NDArray[Any]]
 #: Attacks that units are patched from, in this order along the axis of the arrays.
@@ -63,8 +61,6 @@ class Measurer:
         *,
         cls: bool,
     ) -> None:
-        import torch
-
         self.clip = clip
         self.drawer = drawer
         self.classes = classes
@@ -210,8 +206,6 @@ class Measurer:
         self, runs: dict[str, Acts], images: Sequence[ImageConditions]
     ) -> npt.NDArray[np.float64]:
         """``(b, 2, block, place)``: the stream before each block, patched at a group of tokens."""
-        import torch
-
         plan = [one.planned for one in images]
         clean, attack = runs["clean"], runs["attack"]
         ink = torch.from_numpy(np.stack([one.ink for one in images])).to(clean.unit.device)
@@ -247,8 +241,6 @@ class Measurer:
         return effects
 
     def _slopes(self, images: Sequence[ImageConditions], kind: str) -> tuple[Tensor, Tensor]:
-        import torch
-
         names = [self.streams.name(i, "mlp.post") for i in range(self.streams.n_blocks)]
         inputs, batch = self._batch(images, kind)
         score = self._score([one.planned for one in images])

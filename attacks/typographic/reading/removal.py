@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from attacks.typographic.reading.ablation import (
     Ablator,
@@ -22,11 +24,11 @@ from attacks.typographic.reading.greedy import greedy
 from attacks.typographic.reading.measure import Arrays, Measurer
 from attacks.typographic.reading.pairs import CONDITIONS, ImageConditions, PlannedImage
 from attacks.typographic.reading.source import Measuring
+from clipprobe.hooks import resolve
 from clipprobe.runs import Run
+from clipprobe.tracing.inputs import Inputs
 from clipprobe.tracing.ranking import Ranking, mean_of
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from clipprobe.tracing.scales import site_scales
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,12 +130,6 @@ class Removal:
 
     def _replacement(self) -> list[Tensor]:
         """What a head's output is replaced with, by block, ``(1, t or 1, h, k)``."""
-        import torch
-
-        from clipprobe.hooks import resolve
-        from clipprobe.tracing.inputs import Inputs
-        from clipprobe.tracing.scales import site_scales
-
         streams = self.measurer.streams
         if self.settings.ablation == "zero":
             d_head = streams.tower.blocks[0].d_head

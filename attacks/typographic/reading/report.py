@@ -12,16 +12,7 @@ from attacks.typographic.reading.measure import head_name
 from attacks.typographic.reading.measurements import Measurements
 from attacks.typographic.reading.pairs import Drawer
 from clipprobe.figures.reading import LINES, ablation_chart, place_chart
-from clipprobe.report import (
-    Block,
-    Chart,
-    Numbers,
-    Page,
-    Paragraph,
-    Section,
-    Table,
-    Warning,
-)
+from clipprobe.report import Block, Chart, Numbers, Page, Paragraph, Section, Table, Warning
 from clipprobe.report.numbers import decimals
 from clipprobe.report.sections import how_to_read, settings_rows
 from clipprobe.runs import Run
@@ -206,7 +197,7 @@ def _neurons(summary: Mapping[str, Any]) -> list[Block]:
 def _notes(summary: Mapping[str, Any]) -> list[str]:
     checks = summary["checks"]
     where = _WHERE[summary["tokens"]]
-    notes = [
+    return [
         "The margin is the logit of the written word's class minus that of the true class. Heads "
         f"and neurons are patched at {where}.",
         f"Checks: direct effects add up to the margin within {checks['direct_gap']:.1e} logits"
@@ -227,7 +218,6 @@ def _notes(summary: Mapping[str, Any]) -> list[str]:
         "It holds for these images, words, fonts and places; text here was written by this "
         "program.",
     ]
-    return notes
 
 
 def _band(band: Mapping[str, Any]) -> str:

@@ -7,7 +7,6 @@ ranks them on one half of the images, checks them on the other, and takes the ra
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from attacks.typographic.attack.controls import CONDITIONS
 from attacks.typographic.choosing.prepared import cannot_write
@@ -16,14 +15,13 @@ from attacks.typographic.reading.settings import ReadingExplanation
 from attacks.typographic.reading.source import measuring_of, source_of
 from attacks.typographic.rendering.unwritten import left_out
 from attacks.typographic.words import vocabulary
+from clipprobe.data import as_dataset
 from clipprobe.errors import DataError
 from clipprobe.memory import fitting_batch
+from clipprobe.models import Clip
 from clipprobe.runs import RunView
 from clipprobe.settings import takes
 from clipprobe.study import Plan, Study, carry_out
-
-if TYPE_CHECKING:
-    from clipprobe.models import Clip
 
 
 @takes(ReadingExplanation)
@@ -46,7 +44,8 @@ def prepare_explanation(settings: ReadingExplanation, clip: Clip) -> Plan[None]:
     """Refuse models, images and words that cannot be explained, and plan the measurements."""
     measuring = measuring_of(clip, settings)
     settings = settings.opened(whole=True)
-    task, source = source_of(settings, clip)
+    source = source_of(settings, as_dataset(settings.images))
+    task = source.task(settings, clip)
     if task.natural:
         raise DataError(
             "These images carry their words already, so there is no clean twin and no ink mask "

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -29,19 +29,17 @@ from attacks.typographic.reading.settings import knobs_of
 from attacks.typographic.reading.source import at_class_token
 from attacks.typographic.rendering.cases import Case
 from attacks.typographic.rendering.render import DrawAt, Renderer
-from attacks.typographic.rendering.settings import checked_draw_at, prototype
+from attacks.typographic.rendering.settings import prototype
 from attacks.typographic.withholding import asked_of
 from clipprobe.arrays import none_for_nan
 from clipprobe.data import Failure, as_dataset
-from clipprobe.errors import DataError
+from clipprobe.errors import ConfigError, DataError
+from clipprobe.models import Clip
 from clipprobe.people import refuse_person_groups
 from clipprobe.zeroshot import TEMPLATES
 from clipprobe.zeroshot.classes import Classes, label_index
 from clipprobe.zeroshot.classifier import class_vectors
 from clipprobe.zeroshot.prompts import check_templates
-
-if TYPE_CHECKING:
-    from clipprobe.models import Clip
 
 Floats = npt.NDArray[np.float64]
 
@@ -144,6 +142,9 @@ def why_image(
     """
     known = Classes(classes, synonyms)
     cls = at_class_token(clip, tokens)
+    if draw_at not in get_args(DrawAt):
+        known_ways = ", ".join(get_args(DrawAt))
+        raise ConfigError(f"draw_at={draw_at!r} is unknown: use one of {known_ways}.")
     drawn_as = prototype(dict(knobs_of(attack) or {}), seed)
     record = as_dataset([Path(image) if isinstance(image, str) else image]).records[0]
     case = Case(record=record, label=label_index(known, label, record.id), cluster=record.id)
@@ -155,7 +156,7 @@ def why_image(
         attack=drawn_as,
         words=[word],
         seed=seed,
-        draw_at=checked_draw_at(draw_at),
+        draw_at=draw_at,
     )
     renderer.check()
     drawer = Drawer(clip, renderer)

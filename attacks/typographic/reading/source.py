@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attacks.typographic.inputs import classes_of
 from attacks.typographic.reading.settings import ReadingExplanation, knobs_of
 from attacks.typographic.rendering.cases import labels_of, read_cases
-from attacks.typographic.rendering.settings import checked_draw_at, prototype
+from attacks.typographic.rendering.settings import prototype
 from attacks.typographic.task import Task
 from attacks.typographic.withholding import require_answers
 from attacks.typographic.words import Words, parse_words
-from clipprobe.data import as_dataset
+from clipprobe.data import Dataset
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.identity import Identity
+from clipprobe.models import Clip
 from clipprobe.runs import RunView, load_run
 from clipprobe.tracing.variants import check_tower
 from clipprobe.zeroshot.classes import Classes
 from clipprobe.zeroshot.prompts import check_templates
 
-if TYPE_CHECKING:
-    from clipprobe.models import Clip
-
 TOKENS = ("auto", "cls", "all")
+#: Settings of an audit that its explanation takes as they are.
+_ASKED = ("draw_at", "name_pattern", "words_per_image", "seed")
 #: What ranks words by nothing but the classes and the clean answers.
 STRATEGIES = ("random", "list", "per-image", "runner-up", "most-similar", "least-similar")
 
@@ -51,16 +51,42 @@ class Measuring:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """The finished audit that is explained; empty where there is none.
+    """What is drawn and asked, and what is known of it from a finished audit.
 
-    ``pairs``: ``(image id, word)`` in order; None where the words are still to be chosen.
+    ``question``: the fields of a :class:`Task` that say it: classes, words, attack, ...
+    ``pairs``: ``(image id, word)`` in order, where they come from a finished run; else None.
     ``answers``: of those, the logits of target and label under attack, as the run has them.
-    ``run``: its configuration hash.
+    ``identity``: of the model that the run audited. ``run``: its configuration hash.
     """
 
+    question: Mapping[str, Any]
     pairs: tuple[tuple[str, str], ...] | None = None
     answers: Mapping[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
+    identity: Identity | None = None
     run: str = ""
+
+    def task(self, settings: ReadingExplanation, clip: Clip) -> Task:
+        """The audit's task, on the images that are explained.
+
+        Raises:
+            ConfigError: the run audited other weights.
+            DataError: no image has a label, or one that is not among the classes.
+        """
+        if settings.run is not None and self.identity != clip.identity:
+            raise ConfigError(
+                f"The run {settings.run} audited other weights, or another edit, than those of "
+                f"{clip.id}: load the model that it audited."
+            )
+        dataset, asked = settings.dataset(), self.question
+        cases, skipped = read_cases(dataset, asked["classes"], name_pattern=asked["name_pattern"])
+        return Task(
+            clip=clip,
+            dataset=dataset,
+            cases=cases,
+            skipped=skipped,
+            batch_size=settings.batch_size,
+            **asked,
+        )
 
 
 def at_class_token(clip: Clip, tokens: str) -> bool:
@@ -99,12 +125,11 @@ def measuring_of(clip: Clip, settings: ReadingExplanation) -> Measuring:
     )
 
 
-def source_of(settings: ReadingExplanation, clip: Clip) -> tuple[Task, Source]:
+def source_of(settings: ReadingExplanation, dataset: Dataset) -> Source:
     """What is drawn and asked: that of a finished audit, or what the settings say.
 
     Raises:
-        ConfigError: settings that exclude each other, words that cannot be ranked here, or an
-            audit of other weights.
+        ConfigError: settings that exclude each other, or words that cannot be ranked here.
         DataError, RunFolderError: the audit cannot be explained with these images.
     """
     if settings.run is not None:
@@ -117,7 +142,7 @@ def source_of(settings: ReadingExplanation, clip: Clip) -> tuple[Task, Source]:
                 "With a run its own classes, words and attack are explained: leave classes, words "
                 "and attack away, or omit the run."
             )
-        return _audited(load_run(settings.run), settings, clip)
+        return _audited(load_run(settings.run), dataset)
     words = parse_words(settings.words)
     ranked = words.strategy not in ("random", "list", "per-image")
     if words.strategy not in STRATEGIES or (ranked and words.listed):
@@ -126,32 +151,30 @@ def source_of(settings: ReadingExplanation, clip: Clip) -> tuple[Task, Source]:
             f"The word strategy {words.strategy!r}{listed} is that of an audit: audit with it "
             "first, then explain its run (--run)."
         )
-    task = _task(
-        settings,
-        clip,
-        classes=classes_of(
-            settings.classes,
-            settings.synonyms,
-            labels=lambda: labels_of(as_dataset(settings.images), settings.name_pattern),
-        ),
-        templates=check_templates(settings.templates),
-        attack=prototype(dict(knobs_of(settings.attack) or {}), settings.seed),
-        draw_at=settings.draw_at,
-        name_pattern=settings.name_pattern,
-        words=words,
-        words_per_image=settings.words_per_image,
-        seed=settings.seed,
+    return Source(
+        question={
+            "classes": classes_of(
+                settings.classes,
+                settings.synonyms,
+                labels=lambda: labels_of(dataset, settings.name_pattern),
+            ),
+            "templates": check_templates(settings.templates),
+            "attack": prototype(dict(knobs_of(settings.attack) or {}), settings.seed),
+            "draw_at": settings.draw_at,
+            "name_pattern": settings.name_pattern,
+            "words": words,
+            "words_per_image": settings.words_per_image,
+            "seed": settings.seed,
+        }
     )
-    return task, Source()
 
 
-def _audited(run: RunView, settings: ReadingExplanation, clip: Clip) -> tuple[Task, Source]:
+def _audited(run: RunView, dataset: Dataset) -> Source:
     """What a finished typographic audit drew and asked.
 
     Raises:
         DataError: it is not such a run, its images carried their words already, or its images
             are not in the data set.
-        ConfigError: it audited other weights.
     """
     if run.kind != "typographic":
         raise DataError(
@@ -169,51 +192,27 @@ def _audited(run: RunView, settings: ReadingExplanation, clip: Clip) -> tuple[Ta
     columns = ("image", "word", "target", "condition", "logit_target", "logit_label")
     rows = [row for row in zip(*(table[name].to_pylist() for name in columns), strict=True)]
     attacks = [row for row in rows if row[3] == "attack"]
-    there = {record.id for record in as_dataset(settings.images).records}
+    there = {record.id for record in dataset.records}
     absent = sorted({row[0] for row in attacks} - there)
     if absent:
         raise DataError(
             f"{len(absent)} images of the run {run.path} are not among the images given (the "
             f"first is {absent[0]!r}): give the images that it audited."
         )
-    if Identity.stored(run.manifest.get("model")) != clip.identity:
-        raise ConfigError(
-            f"The run {settings.run} audited other weights, or another edit, than those of "
-            f"{clip.id}: load the model that it audited."
-        )
     knobs = {name: value for name, value in config["attack"].items() if name != "seed"}
     if isinstance(knobs.get("position"), list):
         knobs["position"] = tuple(tuple(place) for place in knobs["position"])
     words = config["words"]
-    task = _task(
-        settings,
-        clip,
-        classes=Classes(config["classes"], config["synonyms"]),
-        templates=tuple(config["templates"]),
-        attack=prototype(knobs, config["seed"]),
-        draw_at=checked_draw_at(config["draw_at"]),
-        name_pattern=config["name_pattern"],
-        words=Words(strategy=words["strategy"], listed=tuple(words["listed"])),
-        words_per_image=config["words_per_image"],
-        seed=config["seed"],
-    )
-    return task, Source(
+    return Source(
+        question={
+            "classes": Classes(config["classes"], config["synonyms"]),
+            "templates": tuple(config["templates"]),
+            "attack": prototype(knobs, config["seed"]),
+            "words": Words(strategy=words["strategy"], listed=tuple(words["listed"])),
+            **{name: config[name] for name in _ASKED},
+        },
         pairs=tuple((row[0], row[1]) for row in attacks),
         answers={(row[0], row[1]): (row[4], row[5]) for row in attacks if row[2] is not None},
+        identity=Identity.stored(run.manifest.get("model")),
         run=str(run.manifest["config_sha256"]),
-    )
-
-
-def _task(settings: ReadingExplanation, clip: Clip, *, classes: Classes, **asked: Any) -> Task:
-    """The task of an audit on the images that are explained."""
-    dataset = settings.dataset()
-    cases, skipped = read_cases(dataset, classes, name_pattern=asked["name_pattern"])
-    return Task(
-        clip=clip,
-        dataset=dataset,
-        classes=classes,
-        cases=cases,
-        skipped=skipped,
-        batch_size=settings.batch_size,
-        **asked,
     )

@@ -82,11 +82,11 @@ class Deck:
     seed: int = 0
 
     def check(self) -> None:
-        """Refuse what cannot be drawn or asked.
+        """Refuse what cannot be drawn or asked, beyond what the settings refuse.
 
         Raises:
-            ConfigError: fewer than two colours, a control that is a colour, a background on which
-                no ink shows, or a number out of range.
+            ConfigError: fewer than two colours, a control that is a colour, nothing to choose
+                from, or an ink that shows on no ground.
             GlyphError: a font lacks a letter of a word.
         """
         if len(self.colours) < 2:
@@ -95,18 +95,9 @@ class Deck:
             )
         if self.control.lower() in {name.lower() for name in self.colours}:
             raise ConfigError(f"The control word {self.control!r} is a colour: give another word.")
-        for name in self.presentations:
-            if name not in PRESENTATIONS:
-                raise ConfigError(
-                    f"There is no presentation {name!r}: use {', '.join(PRESENTATIONS)}."
-                )
         for what in ("fonts", "sizes", "grounds", "presentations"):
             if not getattr(self, what):
                 raise ConfigError(f"No {what} were given: give at least one.")
-        if self.variants < 1 or self.nonsense < 0:
-            raise ConfigError("variants must be at least 1 and nonsense at least 0.")
-        if not all(0 < size <= 1 for size in self.sizes):
-            raise ConfigError(f"The sizes {self.sizes} must be fractions of the side, up to 1.")
         for ink, color in self.colours.items():
             if not self.grounds_for(color):
                 raise ConfigError(
@@ -122,8 +113,7 @@ class Deck:
 
     def nonsense_words(self) -> list[str]:
         """Words of the length and rhythm of colour words that mean nothing here."""
-        names, used = list(self.colours), {name.lower() for name in self.colours}
-        used.add(self.control.lower())
+        names, used = list(self.colours), {name.lower() for name in (*self.colours, self.control)}
         words: list[str] = []
         for i in range(self.nonsense):
             word = nonsense_word(

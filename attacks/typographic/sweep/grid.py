@@ -92,22 +92,17 @@ class Grid:
         return all(_number(level) for level in self.factors[factor])
 
 
-def build(factors: Factors, design: str, base: TypographicAttack) -> Grid:
+def build(factors: Factors, design: Design, base: TypographicAttack) -> Grid:
     """The grid of a sweep.
 
     Args:
         factors: Levels by setting, None for the default ones; or texts as :func:`parse_factors`
             takes them.
-        design: ``one-factor`` or ``factorial``.
         base: The attack of what is not varied.
     Raises:
         ConfigError: no factor, an unknown one, no or equal levels, or a cell that cannot be
             written.
     """
-    if design not in get_args(Design):
-        raise ConfigError(
-            f"design={design!r} is unknown: use one of {', '.join(get_args(Design))}."
-        )
     if isinstance(factors, str):
         factors = [factors]
     given_factors = dict(factors) if isinstance(factors, Mapping) else parse_factors(factors)
@@ -121,10 +116,8 @@ def build(factors: Factors, design: str, base: TypographicAttack) -> Grid:
             )
     levels = {name: _levels(name, values) for name, values in given_factors.items()}
     if design == "factorial":
-        settings = [
-            dict(zip(levels, combination, strict=True))
-            for combination in itertools.product(*levels.values())
-        ]
+        combinations = itertools.product(*levels.values())
+        settings = [dict(zip(levels, one, strict=True)) for one in combinations]
     else:
         settings = [{name: level} for name, values in levels.items() for level in values]
     cells: dict[str, Cell] = {}
@@ -137,12 +130,7 @@ def build(factors: Factors, design: str, base: TypographicAttack) -> Grid:
                 attack=attack,
                 levels={name: getattr(attack, name) for name in levels},
             )
-    return Grid(
-        design="factorial" if design == "factorial" else "one-factor",
-        factors=levels,
-        cells=tuple(cells.values()),
-        base=base,
-    )
+    return Grid(design=design, factors=levels, cells=tuple(cells.values()), base=base)
 
 
 def default_levels(name: str) -> tuple[Level, ...]:

@@ -8,6 +8,9 @@ outline of 2 px, the pen at ``(x, y)`` on the baseline.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import resources
+
+from pydantic import TypeAdapter
 
 from attacks.typographic.attack.presets.record import Preset
 
@@ -53,19 +56,7 @@ class DistillPair:
     """Share of images that were answered with the target before."""
 
 
-def _pair(target: str, word: str, cover: float, success: float, already: float) -> DistillPair:
-    return DistillPair(target=target, word=word, cover=cover, success=success, already=already)
-
-
 #: ``static/typographic/small_attacks.json`` of the article, rounded to 0.01 %.
-DISTILL_PAIRS: tuple[DistillPair, ...] = (
-    _pair("waste container", "trash", 0.0759, 0.954, 0.001),
-    _pair("iPod", "iPod", 0.0680, 0.947, 0.001),
-    _pair("pizza", "pizza", 0.0811, 0.923, 0.002),
-    _pair("rifle", "rifle", 0.0641, 0.910, 0.003),
-    _pair("radio", "radio", 0.0773, 0.770, 0.0),
-    _pair("library", "library", 0.0995, 0.759, 0.0),
-    _pair("great white shark", "shark", 0.0833, 0.622, 0.001),
-    _pair("Siamese cat", "meow", 0.0844, 0.465, 0.002),
-    _pair("piggy bank", "$$$", 0.0699, 0.364, 0.0),
+DISTILL_PAIRS = TypeAdapter(tuple[DistillPair, ...]).validate_json(
+    (resources.files("clipprobe") / "assets" / "typographic" / "distill_pairs.json").read_bytes()
 )
