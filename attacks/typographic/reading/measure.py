@@ -183,10 +183,11 @@ class Measurer:
         for block, moved in enumerate(self.parts.moved(state).values()):
             margins = margin(moved)[..., 1:]  # b h p
             through_ink[:, block] = (margins * ink[:, None]).sum(axis=-1)
+        sites = sorted(neurons, key=lambda name: int(name.split(".")[2]))  # by block
         return {
             "heads": heads,
             "ink": through_ink,
-            "neurons": np.stack([margin(neurons[name]) for name in sorted_sites(neurons)], axis=1)
+            "neurons": np.stack([margin(neurons[name]) for name in sites], axis=1)
             if neurons
             else np.zeros((len(plan), self.streams.n_blocks, 0)),
             "parts": np.stack(parts, axis=1),
@@ -265,8 +266,3 @@ def head_name(block: int, head: int) -> str:
 def neuron_name(block: int, neuron: int) -> str:
     """Address of a neuron."""
     return f"vision.blocks.{block}.mlp.post:{neuron}"
-
-
-def sorted_sites(names: Any) -> list[str]:
-    """Hook points in the order of their blocks."""
-    return sorted(names, key=lambda name: int(name.split(".")[2]))

@@ -1,8 +1,8 @@
 """The attack of the Distill article: nine words, eight places (Goh et al. 2021, CC-BY 4.0).
 
 Places, size and outline were read off the published pair of a Chihuahua before and after
-(``static/typographic/small_attacks``, 288 x 288 px): DejaVu Sans of 20 px per em with a black
-outline of 2 px, the pen at ``(x, y)`` on the baseline.
+(``static/typographic/small_attacks``, 288 x 288 px): DejaVu Sans of 20 px per em, whose line height
+is 19.375 px, with a black outline of 2 px, the pen at ``(x, y)`` on the baseline.
 """
 
 from __future__ import annotations
@@ -12,32 +12,9 @@ from importlib import resources
 
 from pydantic import TypeAdapter
 
-from attacks.typographic.attack.presets.record import Preset
+from attacks.typographic.attack.presets.record import BUNDLED
 
-SIDE = 288
-#: Where the pen begins, in pixels of a 288 px image.
-_PEN = (22, 41)
-_STEPS = ((0, 0), (50, 25), (0, 50), (50, 75), (100, 100), (150, 125), (100, 150), (150, 175))
-#: Line height of DejaVu Sans at 20 px per em.
-_LINE_PX = 19.375
-
-DISTILL = Preset(
-    name="distill",
-    pixels=SIDE,
-    knobs={
-        "font": "DejaVuSans",
-        "size": _LINE_PX / SIDE,
-        "color": "white",
-        "outline": "black",
-        "outline_width": 2 / _LINE_PX,
-        "copies": 8,
-        "position": tuple(((_PEN[0] + x) / SIDE, (_PEN[1] + y) / SIDE) for x, y in _STEPS),
-        "anchor": "baseline",
-    },
-    source="Goh et al. 2021, doi:10.23915/distill.00030, CC-BY 4.0",
-    note="Places, font, size and outline are measured on the published pair; the article's own "
-    "code is not published.",
-)
+DISTILL = BUNDLED["distill"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
