@@ -129,11 +129,8 @@ def commands(front: Front) -> Section:
     here = USUAL.as_posix()
     atlas = ("atlas", f"{here}/atlas")
     lines = [
-        command_line(
-            "neurons show",
-            [("", unit.address), atlas, ("out", sheet_name(unit.address))],
-        )
-        for unit in front.units
+        command_line("neurons show", [("", one.address), atlas, ("out", sheet_name(one.address))])
+        for one in front.units
     ]
     blocks: list[Block] = [
         Paragraph(
@@ -142,30 +139,31 @@ def commands(front: Front) -> Section:
         ),
         Code("\n".join(lines)) if lines else Paragraph("No unit keeps one concept highest."),
     ]
+
+    def add(text: str, verb: str, *options: tuple[str, str]) -> None:
+        blocks.extend([Paragraph(text), Code(command_line(verb, options))])
+
     if front.attacked is not None:
-        attack = command_line(
+        add(
+            "The word on the image, at a place of its own choice:",
             "attack",
-            [
-                ("", f"{here}/stimuli/concepts/{front.attacked.image}"),
-                ("", front.attacked.word),
-                *((name, value or "none") for name, value in LETTERING.items()),
-                ("out", "attacked.png"),
-            ],
+            ("", f"{here}/stimuli/concepts/{front.attacked.image}"),
+            ("", front.attacked.word),
+            *((name, value or "none") for name, value in LETTERING.items()),
+            ("out", "attacked.png"),
         )
-        blocks += [Paragraph("The word on the image, at a place of its own choice:"), Code(attack)]
-    blocks += [
-        Paragraph("The associations, as a run of their own:"),
-        Code(command_line("rerun", [("", f"{here}/bias"), ("out", "runs/bias")])),
-    ]
+    add(
+        "The associations, as a run of their own:",
+        "rerun",
+        ("", f"{here}/bias"),
+        ("out", "runs/bias"),
+    )
     if front.things is not None:
-        explain = [("", f"{here}/stimuli/{SCENE}"), ("", front.things.texts[0]), ("out", "map.png")]
-        blocks += [Paragraph("The map:"), Code(command_line("explain", explain))]
-    blocks += [
-        Paragraph("All of it to click through, on this machine (http://127.0.0.1:8501):"),
-        Code(command_line("dashboard", [("runs", USUAL.parent.as_posix())])),
-        Paragraph("And this page:"),
-        Code(command_line("demo", [("out", here)])),
-    ]
+        text = front.things.texts[0]
+        add("The map:", "explain", ("", f"{here}/stimuli/{SCENE}"), ("", text), ("out", "map.png"))
+    clicks = "All of it to click through, on this machine (http://127.0.0.1:8501):"
+    add(clicks, "dashboard", ("runs", USUAL.parent.as_posix()))
+    add("And this page:", "demo", ("out", here))
     return Section("The commands that make it again", blocks, id="commands", short="Commands")
 
 

@@ -96,16 +96,13 @@ def of_word(case: Case, word: str, classes: Classes) -> PlannedImage | Failure:
     return PlannedImage(case=case, word=word, label=case.label, target=int(target))
 
 
+@dataclass(frozen=True, slots=True)
 class Drawer:
-    """Draws planned images for one model.
+    """Draws planned images for one model."""
 
-    Args:
-        renderer: The audit's renderer; it decides words' places and controls.
-    """
-
-    def __init__(self, clip: Clip, renderer: Renderer) -> None:
-        self.clip = clip
-        self.renderer = renderer
+    clip: Clip
+    renderer: Renderer
+    """The audit's; it decides words' places and controls."""
 
     def draw(self, planned: PlannedImage) -> ImageConditions | Failure:
         """All conditions of one image, or why it is left out.

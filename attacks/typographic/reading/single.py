@@ -99,9 +99,7 @@ class WhyImage:
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types, without images and all but the strongest neurons."""
         return {
-            "label": self.label,
-            "word": self.word,
-            "target": self.target,
+            **{name: getattr(self, name) for name in ("label", "word", "target", "gap")},
             "answers": dict(self.answers),
             "margins": dict(self.margins),
             "ink": self.ink.tolist(),
@@ -111,7 +109,6 @@ class WhyImage:
                 for name in ("direct", "direct_ink", "to", "back", "causal", "reading")
             },
             "neurons": [list(one) for one in self.strongest_neurons(50)],
-            "gap": self.gap,
             "provenance": dict(self.provenance),
         }
 

@@ -24,6 +24,7 @@ from clipprobe.data import Failure, decode_image
 from clipprobe.errors import ConfigError, TextFitError, UnreadableImageError
 from clipprobe.stimuli.text import Box
 from clipprobe.zeroshot.classes import Classes, key
+from clipprobe.zeroshot.text_bank import TextEncoder
 
 DrawAt = Literal["model", "image"]
 #: Bytes of an image's SHA-256 that are kept: two of a billion meet with probability 1e-21.
@@ -31,15 +32,12 @@ DIGEST_BYTES = 16
 Floats = npt.NDArray[np.float32]
 
 
-class Encoder(Protocol):
+class Encoder(TextEncoder, Protocol):
     """The part of :class:`clipprobe.Clip` that an audit uses."""
 
     preprocess: Any
-    d_embed: int
 
     def encode_images(self, images: Iterable[object], *, batch_size: int = 32) -> Floats: ...
-
-    def encode_texts(self, texts: Iterable[str]) -> Floats: ...
 
     def logits(self, images: Any, texts: Any) -> Floats: ...
 

@@ -16,6 +16,7 @@ from attacks.typographic.scoring.metrics import (
     margin_shift,
     rate,
 )
+from attacks.typographic.scoring.pairs import clean_twins
 from clipprobe.statistics import Estimate, undefined
 from clipprobe.zeroshot.classes import Classes
 
@@ -108,9 +109,7 @@ def natural_outcomes(data: Mapping[str, Any]) -> dict[str, Outcomes]:
     """
     outcomes = {}
     pair = data["cluster" if _one_each(data) else "image"]
-    twins: dict[str, int] = {}
-    for row in np.flatnonzero(data["condition"] == "clean"):
-        twins.setdefault(data["cluster"][row], int(row))
+    twins = clean_twins(data)
     rows = np.flatnonzero(data["condition"] != "clean")
     for condition in dict.fromkeys(data["condition"][rows]):
         own = rows[data["condition"][rows] == condition]

@@ -22,7 +22,11 @@ Design = Literal["one-factor", "factorial"]
 Level = Any
 Factors = Mapping[str, Sequence[Level] | None] | Sequence[str]
 
-_GRIDS: dict[str, tuple[Level, ...]] = {
+#: Settings that can be factors; one that is itself drawn from several values cannot.
+FACTORS = tuple(name for name in KNOBS if name != "varies")
+#: Levels of a factor for which none are given. Switches and settings with a fixed list of choices
+#: need no entry: they take all of it.
+DEFAULT_GRIDS: dict[str, tuple[Level, ...]] = {
     "size": (0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4),
     "position": tuple(f"r{row}c{column}" for row in range(1, 5) for column in range(1, 5)),
     "copies": (1, 2, 4, 8, 16),
@@ -43,11 +47,6 @@ _GRIDS: dict[str, tuple[Level, ...]] = {
     "misspelt": (0, 1, 2, 3, 4),
     "repeated": (1, 2, 4, 8),
 }
-#: Settings that can be factors; one that is itself drawn from several values cannot.
-FACTORS = tuple(name for name in KNOBS if name != "varies")
-#: Levels of a factor for which none are given, for the settings that an attack has. Switches and
-#: settings with a fixed list of choices need no entry: they take all of it.
-DEFAULT_GRIDS = {name: levels for name, levels in _GRIDS.items() if name in FACTORS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +108,7 @@ def build(factors: Factors, design: Design, base: TypographicAttack) -> Grid:
     if not given_factors:
         raise ConfigError(f"A sweep needs a factor: give one of {', '.join(FACTORS)}.")
     for name in given_factors:
-        if name in (getattr(base, "varies", None) or {}):
+        if name in (base.varies or {}):
             raise ConfigError(
                 f"The base draws {name!r} anew for each image, so it cannot be a factor, too: "
                 "choose one of the two."
