@@ -57,7 +57,7 @@ def prepare_demo(settings: Demo, clip: Clip) -> Plan[Inner]:
         views = make_all(run, clip, entries, settings.overwrite, _share(tell, 0, n + 1))
         atlas = Atlas.load(views["atlas"].path)
         fresh = fresh_images(settings, names_to_check(atlas, names), folder)
-        how = {"judge": "labels", "scorer": "invert", "renderings": 0}
+        how: dict[str, Any] = {"judge": "labels", "scorer": "invert", "renderings": 0}
         entries += (_entry(settings, "labels", images=fresh, **how),)
         views |= make_all(run, clip, entries[n:], settings.overwrite, _share(tell, n, n + 1))
         pair = pair_of([one.label for one in shown_units(atlas)], names)
@@ -191,7 +191,11 @@ def entries_of(
     """The studies of the demo, but for that of the names, which the atlas says."""
     by_modality = {m: _of_modality(things, m) for m in MODALITIES}
     picture = by_modality["picture"]
-    about = {"groups": ["perceived_gender"], "templates": TEMPLATES, "clusters": "drawing"}
+    about: dict[str, Any] = {
+        "groups": ["perceived_gender"],
+        "templates": TEMPLATES,
+        "clusters": "drawing",
+    }
     return (
         *(
             _entry(settings, "zeroshot", f"zeroshot-{m}", images=images, classes=names)

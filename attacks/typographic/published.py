@@ -51,22 +51,13 @@ def read_published(path: str | Path, head: str = "zero-shot") -> list[PublishedA
     """
     if head not in HEADS:
         raise DataError(f"There is no head {head!r} in these files: ask for {' or '.join(HEADS)}.")
-    rows = []
-    for thing, words in _mapping(read_json(Path(path), "published answers"), path).items():
-        for word, entry in _mapping(words, path).items():
-            pairs = _mapping(entry, path).get(HEADS[head])
-            rows.append(_answer(thing, "" if word == "blank" else word, pairs, path))
-    return rows
+    return _answers(read_json(Path(path), "published answers"), HEADS[head], path)
 
 
 def read_published_stroop(path: str | Path) -> list[PublishedAnswer]:
     """The answers of ``stroop_experiment.json``: ``thing`` is the ink."""
-    rows = []
     grid = _mapping(read_json(Path(path), "published answers"), path).get("output")
-    for ink, words in _mapping(grid, path).items():
-        for word, entry in _mapping(words, path).items():
-            rows.append(_answer(ink, word, _mapping(entry, path).get("results"), path))
-    return rows
+    return _answers(grid, "results", path)
 
 
 def published_table(
@@ -100,6 +91,14 @@ def published_table(
         [scored] = score([Caption(condition="clean")], np.log(p + _NOTHING), classes)
         rows.append(natural_row(case, scored, classes))
     return to_table(rows)
+
+
+def _answers(grid: Any, part: str, path: str | Path) -> list[PublishedAnswer]:
+    return [
+        _answer(thing, "" if word == "blank" else word, _mapping(entry, path).get(part), path)
+        for thing, words in _mapping(grid, path).items()
+        for word, entry in _mapping(words, path).items()
+    ]
 
 
 def _answer(thing: str, word: str, pairs: Any, path: str | Path) -> PublishedAnswer:

@@ -50,8 +50,8 @@ def read_distill(path: Path) -> Reading:
         thing, dash, word = name.stem.rpartition("-")
         if not dash or not key(thing) or not key(word):
             return "its name is not of the form {object}-{word}"
-        written = "" if word.lower() in ("blank", "none") else word
-        return thing, written, f"{name.parent.as_posix()}/{key(thing)}"
+        text = "" if word.lower() in ("blank", "none") else word
+        return thing, text, f"{name.parent.as_posix()}/{key(thing)}"
 
     parts: list[Reading] = []
     warnings: list[str] = []

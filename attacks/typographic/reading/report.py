@@ -68,6 +68,7 @@ def _heads(summary: Mapping[str, Any]) -> list[Block]:
         for r in summary["heads"]
     ]  # fmt: skip
     random = summary["random"]["heads"]
+    ink = f"{summary['heads'][0]['ink_patches']:.0%}" if summary["heads"] else "an unknown share"
     return [
         Table(
             ["head", "confirmed", "share of the change", "reading, logits", "Holm p",
@@ -78,7 +79,7 @@ def _heads(summary: Mapping[str, Any]) -> list[Block]:
             "are of the other half. Share: mean of patching the attacked head into the clean "
             "image and the reverse, over the rise of the margin. Reading: that effect less the "
             "same for the nonsense word. Direct effects and attention are means over all images; "
-            f"{_percent(summary['heads'])} of the patches hold ink.",
+            f"{ink} of the patches hold ink.",
         ),
         Paragraph(
             f"Random heads: the {random['n']} heads that are not listed have a mean effect of "
@@ -222,7 +223,3 @@ def _notes(summary: Mapping[str, Any]) -> list[str]:
 
 def _band(band: Mapping[str, Any]) -> str:
     return f"{band['mean']:.3f} [{band['low']:.3f}, {band['high']:.3f}] n={band['n']}"
-
-
-def _percent(heads: Any) -> str:
-    return f"{heads[0]['ink_patches']:.0%}" if heads else "an unknown share"

@@ -24,7 +24,7 @@ from clipprobe.zeroshot.prompts import check_templates
 
 TOKENS = ("auto", "cls", "all")
 #: Settings of an audit that its explanation takes as they are.
-_ASKED = ("draw_at", "name_pattern", "words_per_image", "seed")
+_OF_AUDIT = ("draw_at", "name_pattern", "words_per_image", "seed")
 #: What ranks words by nothing but the classes and the clean answers.
 STRATEGIES = ("random", "list", "per-image", "runner-up", "most-similar", "least-similar")
 
@@ -77,15 +77,15 @@ class Source:
                 f"The run {settings.run} audited other weights, or another edit, than those of "
                 f"{clip.id}: load the model that it audited."
             )
-        dataset, asked = settings.dataset(), self.question
-        cases, skipped = read_cases(dataset, asked["classes"], name_pattern=asked["name_pattern"])
+        dataset, pattern = settings.dataset(), self.question["name_pattern"]
+        cases, skipped = read_cases(dataset, self.question["classes"], name_pattern=pattern)
         return Task(
             clip=clip,
             dataset=dataset,
             cases=cases,
             skipped=skipped,
             batch_size=settings.batch_size,
-            **asked,
+            **self.question,
         )
 
 
@@ -130,7 +130,8 @@ def source_of(settings: ReadingExplanation, dataset: Dataset) -> Source:
 
     Raises:
         ConfigError: settings that exclude each other, or words that cannot be ranked here.
-        DataError, RunFolderError: the audit cannot be explained with these images.
+        DataError, RunFolderError: it is not such an audit, its images carried their words already,
+            or they are not in the data set.
     """
     if settings.run is not None:
         if (
@@ -170,12 +171,7 @@ def source_of(settings: ReadingExplanation, dataset: Dataset) -> Source:
 
 
 def _audited(run: RunView, dataset: Dataset) -> Source:
-    """What a finished typographic audit drew and asked.
-
-    Raises:
-        DataError: it is not such a run, its images carried their words already, or its images
-            are not in the data set.
-    """
+    """What a finished typographic audit drew and asked."""
     if run.kind != "typographic":
         raise DataError(
             f"The run {run.path} is of the kind {run.kind!r}: give a run of `clipprobe audit "
@@ -209,7 +205,7 @@ def _audited(run: RunView, dataset: Dataset) -> Source:
             "templates": tuple(config["templates"]),
             "attack": prototype(knobs, config["seed"]),
             "words": Words(strategy=words["strategy"], listed=tuple(words["listed"])),
-            **{name: config[name] for name in _ASKED},
+            **{name: config[name] for name in _OF_AUDIT},
         },
         pairs=tuple((row[0], row[1]) for row in attacks),
         answers={(row[0], row[1]): (row[4], row[5]) for row in attacks if row[2] is not None},

@@ -76,8 +76,8 @@ def with_columns(table: Any, pairs: Pairs, word: Any, answer: Any) -> Any:
     answers[rows] = answer[own]
     columns = columns_of(table.select(["word", "condition"]))
     # A blank photograph has no word of its own.
-    spoken = (columns["word"][rows] != "") | (columns["condition"][rows] != "clean")
+    has_word = (columns["word"][rows] != "") | (columns["condition"][rows] != "clean")
     logits = np.full(table.num_rows, None, object)
-    logits[rows[spoken]] = word[own][spoken]
+    logits[rows[has_word]] = word[own][has_word]
     table = table.append_column("logit_word", pa.array(logits, pa.float32()))
     return table.append_column("union_answer", pa.array(answers, pa.string()))

@@ -108,7 +108,8 @@ def natural_outcomes(data: Mapping[str, Any]) -> dict[str, Outcomes]:
     else the photographs of one condition are not partners of those of another.
     """
     outcomes = {}
-    pair = data["cluster" if _one_each(data) else "image"]
+    kinds = list(zip(data["cluster"], data["condition"], strict=True))
+    pair = data["cluster" if len(set(kinds)) == len(kinds) else "image"]
     twins = clean_twins(data)
     rows = np.flatnonzero(data["condition"] != "clean")
     for condition in dict.fromkeys(data["condition"][rows]):
@@ -134,12 +135,6 @@ def natural_outcomes(data: Mapping[str, Any]) -> dict[str, Outcomes]:
             margin=np.where(aimed, of_target - of_answer, np.nan),
         )
     return outcomes
-
-
-def _one_each(data: Mapping[str, Any]) -> bool:
-    """Whether no object has two images of one condition."""
-    rows = list(zip(data["cluster"], data["condition"], strict=True))
-    return len(set(rows)) == len(rows)
 
 
 def _headline(

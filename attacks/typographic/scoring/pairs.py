@@ -69,8 +69,8 @@ def make_pairs(data: Mapping[str, Any], classes: Classes, *, natural: bool) -> P
         clean = np.array([twins[data["cluster"][r]] for r in with_twin], dtype=int)
         row, of = np.concatenate([row, clean]), np.concatenate([of, with_twin])
     else:
-        named = zip(data["image"], data["word"], strict=True)
-        pair = np.array([f"{image}\x1f{word}" for image, word in named], object)
+        both = zip(data["image"], data["word"], strict=True)
+        pair = np.array([f"{image}\x1f{word}" for image, word in both], object)
     return Pairs(
         row=row,
         pair=pair[of],
