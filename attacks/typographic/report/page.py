@@ -214,14 +214,14 @@ def _notes(summary: Mapping[str, Any]) -> list[str]:
     ]
     if summary["natural"]:
         twins = (
-            "Clean, photographed and synthetic twin show one scene and are compared in pairs. There"
+            "Clean, photographed and synthetic twin show one scene and are compared in pairs. There is"
             if "synth" in summary["conditions"]
-            else "Clean and attacked are different photographs of one object, and there"
+            else "Clean and attacked are different photographs of one object, and there is"
         )
         return [
             *notes,
-            f"These images carried their words already. {twins} is no nonsense-word control, so "
-            "what is reading and what is clutter cannot be told apart.",
+            f"These images carried their words already. {twins} no nonsense-word control, so what "
+            "is reading and what is clutter cannot be told apart.",
         ]
     return [
         *notes,
