@@ -214,7 +214,8 @@ def _notes(summary: Mapping[str, Any]) -> list[str]:
     ]
     if summary["natural"]:
         twins = (
-            "Clean, photographed and synthetic twin show one scene and are compared in pairs. There is"
+            "Clean, photographed and synthetic twin show one scene and are compared in pairs. "
+            "There is"
             if "synth" in summary["conditions"]
             else "Clean and attacked are different photographs of one object, and there is"
         )
