@@ -8,24 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from attacks.typographic.inputs import classes_of
 from attacks.typographic.rendering.settings import prototype
+from attacks.typographic.settings import TypographicAudit
 from attacks.typographic.task import Task
 from attacks.typographic.words import parse_words
+from clipprobe.models import Clip
+from clipprobe.neurons.atlas.contents import AtlasContents
 from clipprobe.neurons.atlas.search import OneLabel, of_one_label
-from clipprobe.stimuli import render
-
-if TYPE_CHECKING:
-    from attacks.typographic.settings import TypographicAudit
-    from clipprobe.models import Clip
-    from clipprobe.neurons.atlas.contents import AtlasContents
-    from clipprobe.runs import RunView
-    from clipprobe.stimuli import Sample
+from clipprobe.runs import RunView
+from clipprobe.stimuli import Sample, render
 
 N_UNITS, N_NAMES, N_FRESH = 3, 16, 8
 """Units on the page; names that are tested; fresh images of each in each modality."""
@@ -106,19 +103,15 @@ def example_attack(
     )
     by_id = {case.record.id: case for case in task.cases}
 
-    def conditions_of(image: str, word: str) -> tuple[dict[str, Image.Image], float]:
-        base = task.renderer.base(by_id[image])
-        images, covered = {"clean": base}, float("nan")
-        for condition, one in task.renderer.conditions(by_id[image], base, word):
-            images[condition] = one.image
-            if condition == "attack" and image in scenes:
-                covered = _covered(render(scenes[image]).masks[0], one.mask)
-        return images, covered
-
     fooled.sort(key=lambda one: (-one[2]["attack"]["p_target"], one[0]))
     best: Attacked | None = None
     for image, word, rows in fooled:
-        images, covered = conditions_of(image, word)
+        base, covered = task.renderer.base(by_id[image]), float("nan")
+        images = {"clean": base}
+        for condition, attacked in task.renderer.conditions(by_id[image], base, word):
+            images[condition] = attacked.image
+            if condition == "attack" and image in scenes:
+                covered = _covered(render(scenes[image]).masks[0], attacked.mask)
         one = Attacked(image=image, word=word, answers=rows, images=images, covered=covered)
         if covered <= HIDDEN:
             return one

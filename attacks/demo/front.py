@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attacks.demo.choosing import TITLES, Attacked
 from attacks.demo.scene import TwoThings
 from clipprobe.figures.attribution import overlay
 from clipprobe.lines import listed
+from clipprobe.neurons import Atlas
 from clipprobe.neurons.atlas.showing import firing_image, sheet_name
 from clipprobe.neurons.atlas.unit import Unit
 from clipprobe.neurons.instruments.registry import INSTRUMENTS
@@ -17,10 +18,7 @@ from clipprobe.neurons.instruments.rows import short_of_one
 from clipprobe.neurons.instruments.store import unit_rows
 from clipprobe.report import Card, Cards, Images, Intervals, Lead
 from clipprobe.report.words import counted, is_defined, points, side_of
-
-if TYPE_CHECKING:
-    from clipprobe.neurons import Atlas
-    from clipprobe.runs import RunView
+from clipprobe.runs import RunView
 
 SHEETS = "units"
 """Folder of the sheets, inside the demo's."""
@@ -159,13 +157,13 @@ def bias_card(run: RunView) -> Card:
 
 def recovered(summary: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The share of planted associations that were found; None where there is none to tell."""
-    by_name = {one["name"]: one["estimate"] for one in summary["headline"]}
-    estimate = by_name.get("planted associations found")
-    return (
-        estimate
-        if estimate is not None and is_defined(estimate) and estimate["value"] > 0
-        else None
-    )
+    estimate = _figure(summary, "planted associations found")
+    return estimate if estimate and is_defined(estimate) and estimate["value"] > 0 else None
+
+
+def _figure(summary: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+    """A figure of the headline; None where it has none of that name."""
+    return next((one["estimate"] for one in summary["headline"] if one["name"] == name), None)
 
 
 def forest_rows(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -188,9 +186,8 @@ def forest_rows(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def bias_sentence(summary: Mapping[str, Any]) -> str:
     """How many planted associations were found, and how many balanced words were flagged."""
-    by_name = {one["name"]: one["estimate"] for one in summary["headline"]}
-    estimate = by_name.get("planted associations found")
-    false = by_name.get("balanced controls flagged")
+    estimate = _figure(summary, "planted associations found")
+    false = _figure(summary, "balanced controls flagged")
     if estimate is None or false is None:
         return "No association was planted in this model that could be checked."
     if not is_defined(estimate) or not is_defined(false):

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from attacks.demo.front import SHEETS, Front, lead_of
 from attacks.demo.settings import LETTERING
+from clipprobe.data import Dataset
+from clipprobe.models import Clip
 from clipprobe.neurons.atlas.showing import sheet_name
 from clipprobe.neurons.sheet.commands import command_line
 from clipprobe.neurons.sheet.sheet import unit_sheet
 from clipprobe.report import Block, Code, Images, Page, Paragraph, Section, Warning, render_html
+from clipprobe.runs import Run
 from clipprobe.study.suite.page import page_of
-
-if TYPE_CHECKING:
-    from clipprobe.data import Dataset
-    from clipprobe.models import Clip
-    from clipprobe.runs import Run
-    from clipprobe.study.suite.scorecard import Score
+from clipprobe.study.suite.scorecard import Score
 
 USUAL = Path("runs/demo")
 """Where a demo lies on the command lines of the page: no file of a run says where it is."""
@@ -132,11 +129,8 @@ def commands(front: Front) -> Section:
     here = USUAL.as_posix()
     atlas = ("atlas", f"{here}/atlas")
     lines = [
-        command_line(
-            "neurons show",
-            [("", unit.address), atlas, ("out", sheet_name(unit.address))],
-        )
-        for unit in front.units
+        command_line("neurons show", [("", one.address), atlas, ("out", sheet_name(one.address))])
+        for one in front.units
     ]
     blocks: list[Block] = [
         Paragraph(
@@ -145,30 +139,31 @@ def commands(front: Front) -> Section:
         ),
         Code("\n".join(lines)) if lines else Paragraph("No unit keeps one concept highest."),
     ]
+
+    def add(text: str, verb: str, *options: tuple[str, str]) -> None:
+        blocks.extend([Paragraph(text), Code(command_line(verb, options))])
+
     if front.attacked is not None:
-        attack = command_line(
+        add(
+            "The word on the image, at a place of its own choice:",
             "attack",
-            [
-                ("", f"{here}/stimuli/concepts/{front.attacked.image}"),
-                ("", front.attacked.word),
-                *((name, value or "none") for name, value in LETTERING.items()),
-                ("out", "attacked.png"),
-            ],
+            ("", f"{here}/stimuli/concepts/{front.attacked.image}"),
+            ("", front.attacked.word),
+            *((name, value or "none") for name, value in LETTERING.items()),
+            ("out", "attacked.png"),
         )
-        blocks += [Paragraph("The word on the image, at a place of its own choice:"), Code(attack)]
-    blocks += [
-        Paragraph("The associations, as a run of their own:"),
-        Code(command_line("rerun", [("", f"{here}/bias"), ("out", "runs/bias")])),
-    ]
+    add(
+        "The associations, as a run of their own:",
+        "rerun",
+        ("", f"{here}/bias"),
+        ("out", "runs/bias"),
+    )
     if front.things is not None:
-        explain = [("", f"{here}/stimuli/{SCENE}"), ("", front.things.texts[0]), ("out", "map.png")]
-        blocks += [Paragraph("The map:"), Code(command_line("explain", explain))]
-    blocks += [
-        Paragraph("All of it to click through, on this machine (http://127.0.0.1:8501):"),
-        Code(command_line("dashboard", [("runs", USUAL.parent.as_posix())])),
-        Paragraph("And this page:"),
-        Code(command_line("demo", [("out", here)])),
-    ]
+        text = front.things.texts[0]
+        add("The map:", "explain", ("", f"{here}/stimuli/{SCENE}"), ("", text), ("out", "map.png"))
+    clicks = "All of it to click through, on this machine (http://127.0.0.1:8501):"
+    add(clicks, "dashboard", ("runs", USUAL.parent.as_posix()))
+    add("And this page:", "demo", ("out", here))
     return Section("The commands that make it again", blocks, id="commands", short="Commands")
 
 

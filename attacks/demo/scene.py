@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from clipprobe.models import Clip
 from clipprobe.stimuli import Background, Picture, Scene, concept, concepts, render
-
-if TYPE_CHECKING:
-    from clipprobe.models import Clip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

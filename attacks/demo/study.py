@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attacks.bias.prepared import asked_of
 from attacks.bias.settings import BiasAudit
@@ -29,17 +29,15 @@ from attacks.typographic.attack.controls import CONDITIONS
 from clipprobe.data import Dataset, open_dataset
 from clipprobe.models import Clip
 from clipprobe.neurons import Atlas
+from clipprobe.neurons.atlas.contents import AtlasContents
 from clipprobe.neurons.atlas.showing import sheet_name
 from clipprobe.runs import Run, RunView
+from clipprobe.stimuli import Sample, concept, concept_set, concepts, people_set, write_set
 from clipprobe.study import STUDIES, Outcome, Plan, Study, Workload
 from clipprobe.study.suite.engine import load_parts, make_all
 from clipprobe.study.suite.entry import Entry
 from clipprobe.study.suite.scorecard import scores_of, summarise
 from clipprobe.zeroshot import TEMPLATES
-
-if TYPE_CHECKING:
-    from clipprobe.neurons.atlas.contents import AtlasContents
-    from clipprobe.stimuli import Sample
 
 KIND = "demo"
 MODALITIES = ("picture", "drawing", "word")
@@ -49,8 +47,6 @@ Tell = Callable[[int, int], None]
 
 def prepare_demo(settings: Demo, clip: Clip) -> Plan[Inner]:
     """Name the concepts; nothing can be refused but what the driver refuses."""
-    from clipprobe.stimuli import concepts
-
     names = [concept.name for concept in concepts()[: settings.concepts]]
 
     def execute(run: Run) -> Outcome[Inner]:
@@ -61,7 +57,8 @@ def prepare_demo(settings: Demo, clip: Clip) -> Plan[Inner]:
         views = make_all(run, clip, entries, settings.overwrite, _share(tell, 0, n + 1))
         atlas = Atlas.load(views["atlas"].path)
         fresh = fresh_images(settings, names_to_check(atlas, names), folder)
-        entries += (_names_entry(settings, fresh),)
+        how: dict[str, Any] = {"judge": "labels", "scorer": "invert", "renderings": 0}
+        entries += (_entry(settings, "labels", images=fresh, **how),)
         views |= make_all(run, clip, entries[n:], settings.overwrite, _share(tell, n, n + 1))
         pair = pair_of([one.label for one in shown_units(atlas)], names)
         scene = None if pair is None else two_things(clip, pair)
@@ -134,8 +131,6 @@ def front_of(
 
 def stimuli(settings: Demo, names: list[str], out: Path) -> tuple[Dataset, Dataset]:
     """Draw the stimuli to ``out``: concepts in every modality, and plain people."""
-    from clipprobe.stimuli import people_set, write_set
-
     things = write_set(_samples(settings, names, MODALITIES), out / "concepts")
     people = people_set(per_cell=settings.people_per_cell, seed=settings.seed)
     return open_dataset(things), open_dataset(write_set(people, out / "people"))
@@ -143,8 +138,6 @@ def stimuli(settings: Demo, names: list[str], out: Path) -> tuple[Dataset, Datas
 
 def passes(settings: Demo, names: list[str]) -> Workload:
     """Most passes of all studies: the things once, their pictures with words on them, people."""
-    from clipprobe.stimuli import people_set
-
     images = len(_samples(settings, names, ["picture"]))
     people = sum(1 for _ in people_set(per_cell=settings.people_per_cell, seed=settings.seed))
     # The names are tested by the model and a twin; sheets have a map on each of the strongest.
@@ -166,8 +159,6 @@ def passes(settings: Demo, names: list[str]) -> Workload:
 
 def fresh_images(settings: Demo, names: Sequence[str], out: Path) -> Dataset:
     """Draw more images of some concepts, none of which the atlas has."""
-    from clipprobe.stimuli import write_set
-
     samples = _samples(settings, names, MODALITIES, per_concept=N_FRESH, first_copy=1)
     return open_dataset(write_set(samples, out / "fresh"))
 
@@ -180,8 +171,6 @@ def _samples(
     first_copy: int = 0,
 ) -> list[Sample]:
     """Concepts in some modalities, not yet on disk."""
-    from clipprobe.stimuli import concept, concept_set
-
     members = [concept(name) for name in names]
     return [
         sample
@@ -199,47 +188,36 @@ def _samples(
 def entries_of(
     settings: Demo, names: list[str], things: Dataset, people: Dataset
 ) -> tuple[Entry, ...]:
-    """The studies of the demo."""
-
-    def entry(name: str, study: str, **fields: Any) -> Entry:
-        record: Any = STUDIES[study].settings
-        return Entry(
-            name=name, study=study, settings=record(out=name, seed=settings.seed, **fields)
-        )
-
+    """The studies of the demo, but for that of the names, which the atlas says."""
     by_modality = {m: _of_modality(things, m) for m in MODALITIES}
+    picture = by_modality["picture"]
+    about: dict[str, Any] = {
+        "groups": ["perceived_gender"],
+        "templates": TEMPLATES,
+        "clusters": "drawing",
+    }
     return (
         *(
-            entry(f"zeroshot-{m}", "zeroshot", images=images, classes=names)
+            _entry(settings, "zeroshot", f"zeroshot-{m}", images=images, classes=names)
             for m, images in by_modality.items()
         ),
-        entry("atlas", "atlas", images=things, sheets=sheet_links),
-        entry(
-            "typographic", "typographic",
-            images=by_modality["picture"], classes=names, **LETTERING,
-        ),
-        entry(
-            "bias", "bias",
-            images=people, groups=["perceived_gender"], templates=TEMPLATES, clusters="drawing",
-        ),
-    )  # fmt: skip
+        _entry(settings, "atlas", images=things, sheets=sheet_links),
+        _entry(settings, "typographic", images=picture, classes=names, **LETTERING),
+        _entry(settings, "bias", images=people, **about),
+    )
+
+
+def _entry(settings: Demo, study: str, name: str = "", **fields: Any) -> Entry:
+    """A study under a name, by default its own."""
+    record: Any = STUDIES[study].settings
+    name = name or study
+    return Entry(name=name, study=study, settings=record(out=name, seed=settings.seed, **fields))
 
 
 def sheet_links(atlas: AtlasContents) -> dict[str, str]:
     """The units whose sheets the demo writes, as links from the report of the atlas."""
     units = [one.address for one in shown_units(atlas)]
     return {address: f"../{SHEETS}/{sheet_name(address)}" for address in units}
-
-
-def _names_entry(settings: Demo, fresh: Dataset) -> Entry:
-    """The study that names units on one half of the fresh images and scores names on the other."""
-    record: Any = STUDIES["labels"].settings
-    fields = {"judge": "labels", "scorer": "invert", "renderings": 0}
-    return Entry(
-        name="labels",
-        study="labels",
-        settings=record(out="labels", seed=settings.seed, images=fresh, **fields),
-    )
 
 
 def _of_modality(dataset: Dataset, modality: str) -> Dataset:

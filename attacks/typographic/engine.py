@@ -13,11 +13,11 @@ from typing import Any
 from attacks.typographic.choosing.scores import WordScores
 from attacks.typographic.rendering.cases import Case
 from attacks.typographic.rendering.encodings import Encodings
-from attacks.typographic.rendering.render import Floats, Problem, SizedImage, ahead, attempt
+from attacks.typographic.rendering.render import Floats, Problem, SizedImage, attempt
 from attacks.typographic.scoring.rows import Scored, case_rows, natural_row, score, to_table
 from attacks.typographic.task import Task
-from attacks.typographic.words import choose
 from clipprobe.data import Failure, require_readable
+from clipprobe.data.stream import ahead
 from clipprobe.errors import DataError
 from clipprobe.runs import Run
 
@@ -104,11 +104,9 @@ class Engine:
         return self.task.words_per_image * len(self.task.renderer.kinds)
 
     def score_cases(
-        self, cases: Sequence[Case], encodings: Encodings | None = None
+        self, cases: Sequence[Case], encodings: Encodings
     ) -> tuple[Rows, list[Problem]]:
         """The rows of some cases in order, and the problems of those without rows."""
-        if encodings is None:
-            encodings = self.task.encodings(None)
         if cases[0].word is not None:
             scored, problems = self._encode(cases, self.task.renderer.clean, encodings, 1)
             return [
@@ -229,17 +227,8 @@ class Engine:
         if case.planned:
             own = self.task.classes.same(case.planned, self.task.classes.names[case.label])
             return [] if own or case.planned in self.task.words.unfit else [case.planned]
-        task = self.task
-        scores = self.word_scores.of(task, case.label, self.classifier, clean)
-        return choose(
-            task.words,
-            task.classes,
-            case.label,
-            image_id=case.record.id,
-            seed=task.seed,
-            count=task.words_per_image,
-            scores=scores,
-        )
+        scores = self.word_scores.of(self.task, case.label, self.classifier, clean)
+        return self.task.words_of(case, scores)
 
 
 def nothing_attacked(

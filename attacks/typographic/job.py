@@ -37,10 +37,7 @@ class Job:
     def passes(self) -> Workload:
         """Each image clean and under each condition, and the sentences of classes and words."""
         task, words = self.task, self.task.words
-        if task.natural:
-            images = len(task.cases)
-        else:
-            images = len(task.cases) * (1 + task.words_per_image * len(task.renderer.kinds))
+        with_words = 0 if task.natural else task.words_per_image * len(task.kinds)
         trials = words.budget if words.strategy == "brute-force" else 0
         if words.strategy in ("neuron", "head"):
             return Workload(reason=f"the strategy {words.strategy!r} reads words in the units")
@@ -49,7 +46,7 @@ class Job:
         listed = len(task.possible) * len(task.templates) if words.listed else 0
         bare = len(task.possible) if words.strategy == "image-similar" else 0
         return Workload(
-            images=images + trials,
+            images=len(task.cases) * (1 + with_words) + trials,
             texts=len(names) * len(sentences) + listed + bare,
             at_most=True,
             reason="equal images are encoded once",

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from attacks.typographic.datasets.distill import ALIASES
 from attacks.typographic.datasets.files import read_json
+from attacks.typographic.datasets.names import DISTILL
 from attacks.typographic.rendering.cases import Case
 from attacks.typographic.rendering.render import Caption
 from attacks.typographic.scoring.rows import natural_row, score, to_table
@@ -51,22 +51,13 @@ def read_published(path: str | Path, head: str = "zero-shot") -> list[PublishedA
     """
     if head not in HEADS:
         raise DataError(f"There is no head {head!r} in these files: ask for {' or '.join(HEADS)}.")
-    rows = []
-    for thing, words in _mapping(read_json(Path(path), "published answers"), path).items():
-        for word, entry in _mapping(words, path).items():
-            pairs = _mapping(entry, path).get(HEADS[head])
-            rows.append(_answer(thing, "" if word == "blank" else word, pairs, path))
-    return rows
+    return _answers(read_json(Path(path), "published answers"), HEADS[head], path)
 
 
 def read_published_stroop(path: str | Path) -> list[PublishedAnswer]:
     """The answers of ``stroop_experiment.json``: ``thing`` is the ink."""
-    rows = []
     grid = _mapping(read_json(Path(path), "published answers"), path).get("output")
-    for ink, words in _mapping(grid, path).items():
-        for word, entry in _mapping(words, path).items():
-            rows.append(_answer(ink, word, _mapping(entry, path).get("results"), path))
-    return rows
+    return _answers(grid, "results", path)
 
 
 def published_table(
@@ -82,7 +73,7 @@ def published_table(
     Args:
         synonyms: Names that mean the same; default: the aliases of the article.
     """
-    same = dict(ALIASES) if synonyms is None else synonyms
+    same = dict(DISTILL.synonyms) if synonyms is None else synonyms
     rows = []
     for answer in read_published(path, head):
         extra = [answer.thing, answer.word] if answer.word else [answer.thing]
@@ -100,6 +91,14 @@ def published_table(
         [scored] = score([Caption(condition="clean")], np.log(p + _NOTHING), classes)
         rows.append(natural_row(case, scored, classes))
     return to_table(rows)
+
+
+def _answers(grid: Any, part: str, path: str | Path) -> list[PublishedAnswer]:
+    return [
+        _answer(thing, "" if word == "blank" else word, _mapping(entry, path).get(part), path)
+        for thing, words in _mapping(grid, path).items()
+        for word, entry in _mapping(words, path).items()
+    ]
 
 
 def _answer(thing: str, word: str, pairs: Any, path: str | Path) -> PublishedAnswer:

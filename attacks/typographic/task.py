@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy.typing as npt
+
 from attacks.typographic.attack.attack import TypographicAttack
 from attacks.typographic.attack.controls import CONDITIONS
 from attacks.typographic.datasets.attack_set import AttackSet
@@ -19,7 +21,7 @@ from attacks.typographic.rendering.encodings import Encodings, Tally
 from attacks.typographic.rendering.render import Bases, DrawAt, Encoder, Renderer
 from attacks.typographic.settings import OnImages
 from attacks.typographic.withholding import asked_of, withheld
-from attacks.typographic.words import Words, possible_words
+from attacks.typographic.words import Words, choose, possible_words
 from clipprobe.data import Dataset, Failure
 from clipprobe.stimuli import PILLOW
 from clipprobe.stimuli.text import font_info
@@ -140,6 +142,18 @@ class Task:
         """What encodes the images, told how many are to come."""
         tally = Tally(total=total) if progress is None else Tally(total=total, tell=progress)
         return Encodings(self.clip, self.batch_size, tally)
+
+    def words_of(self, case: Case, scores: npt.NDArray[Any] | None) -> list[str]:
+        """The attack words of an image, by what ranks them; see :func:`choose`."""
+        return choose(
+            self.words,
+            self.classes,
+            case.label,
+            image_id=case.record.id,
+            seed=self.seed,
+            count=self.words_per_image,
+            scores=scores,
+        )
 
     def hold(self) -> str | None:
         """Why answers of single images are not written; None where they are.

@@ -19,14 +19,9 @@ def candidate_lines(summary: dict[str, Any]) -> list[str]:
     for name, item in lines(summary["candidate_sets"]):
         result.append(
             f"{name + ' (' + str(item['n_candidates']) + ')':<20} "
-            + ", ".join(
-                f"{label} {format_cell(item[measure])}"
-                for label, measure in (
-                    ("clean", "clean_accuracy"),
-                    ("attacked", "attacked_accuracy"),
-                    ("success", "targeted_success"),
-                )
-            )
+            f"clean {format_cell(item['clean_accuracy'])}, attacked "
+            f"{format_cell(item['attacked_accuracy'])}, success "
+            f"{format_cell(item['targeted_success'])}"
         )
     if (by := summary["protocol"]) is not None:
         result.append(

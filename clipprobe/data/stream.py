@@ -19,6 +19,7 @@ from clipprobe.data.records import Failure, ImageRecord, require_readable
 from clipprobe.errors import ConfigError, UnreadableImageError
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,13 @@ def _batches(
     workers: int,
     allow_none: bool,
 ) -> Iterator[Batch[T]]:
-    outcomes = _outcomes(records, prepare, ahead=2 * batch_size + workers, workers=workers)
+    def work(record: ImageRecord) -> tuple[ImageRecord, T | Failure]:
+        try:
+            return record, prepare(decode_image(record))
+        except UnreadableImageError as error:
+            return record, Failure(record.id, str(error))
+
+    outcomes = ahead(work, records, workers=workers, window=2 * batch_size + workers)
     batch: Batch[T] = Batch([], [], [])
     try:
         for record, outcome in outcomes:
@@ -99,33 +106,24 @@ def _batches(
         outcomes.close()
 
 
-def _outcomes(
-    records: Iterable[ImageRecord],
-    prepare: Callable[[Image.Image], T],
-    *,
-    ahead: int,
-    workers: int,
-) -> Generator[tuple[ImageRecord, T | Failure], None, None]:
-    def work(record: ImageRecord) -> T | Failure:
-        try:
-            return prepare(decode_image(record))
-        except UnreadableImageError as error:
-            return Failure(record.id, str(error))
+def ahead(
+    work: Callable[[T], R], items: Iterable[T], *, workers: int, window: int
+) -> Generator[R, None, None]:
+    """``map(work, items)`` in order, by threads that stay at most ``window`` items ahead.
 
+    ``workers=0`` works in the caller's thread. Closing the generator stops the threads.
+    """
     if workers == 0:
-        for record in records:
-            yield record, work(record)
+        yield from map(work, items)
         return
-    pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="clipprobe-decode")
-    waiting: deque[tuple[ImageRecord, Future[T | Failure]]] = deque()
+    pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="clipprobe-ahead")
+    waiting: deque[Future[R]] = deque()
     try:
-        for record in records:
-            waiting.append((record, pool.submit(work, record)))
-            if len(waiting) >= ahead:
-                first, future = waiting.popleft()
-                yield first, future.result()
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) >= window:
+                yield waiting.popleft().result()
         while waiting:
-            first, future = waiting.popleft()
-            yield first, future.result()
+            yield waiting.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

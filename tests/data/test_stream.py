@@ -24,7 +24,7 @@ def shade(image: Image.Image) -> int:
 
 
 def decoders() -> list[str]:
-    return [t.name for t in threading.enumerate() if t.name.startswith("clipprobe-decode")]
+    return [t.name for t in threading.enumerate() if t.name.startswith("clipprobe-ahead")]
 
 
 @settings(max_examples=40, deadline=None)

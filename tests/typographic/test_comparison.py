@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 import attacks.typographic.report
 import clipprobe
 from attacks.typographic import audit_typographic
-from attacks.typographic.report.comparison_page import comparison_text
+from attacks.typographic.report.comparison import comparison_text
 from attacks.typographic.report.differences import differences
 from attacks.typographic.scoring.metrics import Outcomes, effects
 from clipprobe.cli import app

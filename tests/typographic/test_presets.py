@@ -22,8 +22,8 @@ from attacks.typographic import (
     redraw,
     with_controls,
 )
-from attacks.typographic.attack.bands import letterboxed
 from attacks.typographic.attack.knobs import KNOBS, place
+from attacks.typographic.attack.result import letterboxed
 from attacks.typographic.settings import Lettering
 from clipprobe.cli import app
 from clipprobe.errors import ConfigError, TextFitError

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 import attacks.typographic.stroop
 from attacks.typographic.published import read_published_stroop
 from attacks.typographic.stroop import COLOURS, Deck, audit_stroop, draw_card
-from attacks.typographic.stroop.scoring import columns_of, summarise_rows
+from attacks.typographic.stroop.summary import columns_of, summarise_rows
 from clipprobe.cli import app
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.runs.tables import read_parquet

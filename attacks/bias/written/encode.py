@@ -20,15 +20,9 @@ from attacks.bias.written.question import Question
 from attacks.typographic.attack.controls import nonsense_word
 from attacks.typographic.rendering.cases import Case
 from attacks.typographic.rendering.encodings import Encodings
-from attacks.typographic.rendering.render import (
-    Encoder,
-    Problem,
-    Renderer,
-    SizedImage,
-    ahead,
-    attempt,
-)
+from attacks.typographic.rendering.render import Encoder, Problem, Renderer, SizedImage, attempt
 from clipprobe.data import Failure, ImageRecord, require_readable
+from clipprobe.data.stream import ahead
 from clipprobe.errors import ConfigError, DataError, RunFolderError
 from clipprobe.runs import Run
 from clipprobe.zeroshot.text_bank import ruled, sentence_means

@@ -24,16 +24,13 @@ from PIL import Image
 from pydantic.dataclasses import dataclass
 
 from attacks.typographic.attack.attack_label import attack_label
-from attacks.typographic.attack.checks import check, check_varied
-from attacks.typographic.attack.description import AttackDescription
+from attacks.typographic.attack.description import AttackDescription, check, check_varied
 from attacks.typographic.attack.knobs import Case as Case
 from attacks.typographic.attack.objects import checked_mask, object_boxes
 from attacks.typographic.attack.placement import (
     band_boxes,
     band_px,
     boxes_at,
-    boxes_like,
-    boxes_on_baseline,
     checked_position,
     random_boxes,
     room,
@@ -169,10 +166,12 @@ class TypographicAttack(AttackDescription):
             position = None if isinstance(places, str) else places
             return band_boxes(label.size, size, self.band, self.copies, position)
         if not isinstance(places, str):
-            if self.anchor == "baseline":
+            centres = [(x * size[0], y * size[1]) for x, y in places]
+            if self.anchor == "baseline":  # the pen begins there; the label turns about its centre
                 flat = self._flat()._label(size, size_px=label.size_px)
-                return boxes_on_baseline(places, flat.origin, flat.size, label.size, size)
-            return boxes_at(places, label.size, size)
+                (pen_x, pen_y), (width, height) = flat.origin, flat.size
+                centres = [(x - pen_x + width / 2, y - pen_y + height / 2) for x, y in centres]
+            return boxes_at(centres, label.size, size)
         key = (self.seed, image_id, "place")
         if places == "random":
             return random_boxes(label.size, size, self.copies, key)
@@ -196,7 +195,9 @@ class TypographicAttack(AttackDescription):
             )
         canvas = as_pil(image)
         label = like._label(canvas.size, size_px=spec["size_px"])
-        boxes = boxes_like(attacked.labels, label.size, attacked.image.size, free=bool(like.band))
+        centres = [((b[0] + b[2]) / 2, (b[1] + b[3]) / 2) for b in attacked.labels]
+        edge = 0 if like.band else None
+        boxes = boxes_at(centres, label.size, attacked.image.size, edge=edge)
         colors = [rgb(color) for color in spec["colors"]]
         return place_copies(like, canvas, label, boxes, kind=kind, letters=letters, colors=colors)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -32,8 +31,9 @@ def attack_label(
     padding = 0
     if attack.background is not None and attack.padding:
         padding = max(1, round(attack.padding * size))
-    lettering = _Lettering(
-        text=attack.text,
+    large = room[0] * room[1] > _KEPT_AREA and size * size * len(attack.text) > _KEPT_AREA / 2
+    return (_new_label if large else _cached_label)(
+        attack.text,
         font=attack.font,
         size=size if size_px is None else size_px,
         room=room,
@@ -47,60 +47,40 @@ def attack_label(
         blur_px=attack.blur * size,
         shadow_px=SHADOW * size if attack.shadow else 0.0,
     )
-    large = room[0] * room[1] > _KEPT_AREA and size * size * len(attack.text) > _KEPT_AREA / 2
-    return (_new_label if large else _cached_label)(lettering)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Lettering:
-    """All that a label depends on, in pixels of one image."""
-
-    text: str
-    font: str
-    size: float
-    room: tuple[int, int]
-    outline_px: int
-    padding: int
-    rotation: float
-    fit: Fit
-    mirrored: bool
-    perspective: tuple[float, float]
-    downscale: float
-    blur_px: float
-    shadow_px: float
-
-
-def _new_label(lettering: _Lettering) -> Label:
-    tilted = any(lettering.perspective)
-    distorted: dict[str, Any] = {
-        "downscale": lettering.downscale,
-        "blur_px": lettering.blur_px,
-        "shadow_px": lettering.shadow_px,
-    }
-    drawn: dict[str, Any] = {
-        "font": lettering.font,
-        "outline_px": lettering.outline_px,
-        "padding": lettering.padding,
-    }
+def _new_label(
+    text: str,
+    *,
+    font: str,
+    size: float,
+    room: tuple[int, int],
+    outline_px: int,
+    padding: int,
+    rotation: float,
+    fit: Fit,
+    mirrored: bool,
+    perspective: tuple[float, float],
+    downscale: float,
+    blur_px: float,
+    shadow_px: float,
+) -> Label:
+    """A label from all that it depends on, in pixels of one image."""
+    drawn: dict[str, Any] = {"font": font, "outline_px": outline_px, "padding": padding}
+    distorted = {"downscale": downscale, "blur_px": blur_px, "shadow_px": shadow_px}
+    tilted = any(perspective)
     pad = 2 * growth(tilted=tilted, **distorted)
-    room = (lettering.room[0] - pad, lettering.room[1] - pad)
-    plain = label(
-        lettering.text,
-        size=lettering.size,
-        room=room,
-        rotation=lettering.rotation,
-        fit=lettering.fit,
-        **drawn,
-    )
-    if not (lettering.mirrored or pad):
+    free = (room[0] - pad, room[1] - pad)
+    plain = label(text, size=size, room=free, rotation=rotation, fit=fit, **drawn)
+    if not (mirrored or pad):
         return plain
-    if tilted and lettering.rotation % 360:  # the same lines and size, not turned yet
+    if tilted and rotation % 360:  # the same lines and size, not turned yet
         plain = label("\n".join(plain.lines), size=plain.size_px, room=(1 << 16, 1 << 16), **drawn)
     return warped(
         plain,
-        rotation=lettering.rotation % 360 if tilted else 0.0,
-        mirrored=lettering.mirrored,
-        perspective=lettering.perspective,
+        rotation=rotation % 360 if tilted else 0.0,
+        mirrored=mirrored,
+        perspective=perspective,
         **distorted,
     )
 

@@ -15,23 +15,14 @@ import numpy as np
 from PIL import Image
 
 from attacks.typographic.attack.attack import TypographicAttack
+from attacks.typographic.attack.lettering import ALPHABETS
 from attacks.typographic.attack.result import AttackedImage
 from clipprobe.blocked import is_blocked
 from clipprobe.errors import GlyphError, TextFitError
 from clipprobe.statistics.seeds import rng
 
-_ALPHABETS = (
-    "aeiouy", "bcdfghjklmnpqrstvwxz", "0123456789", "$%&@#*+=?!",
-    "аеиоуыэюя", "бвгджзклмнпрстфхцчшщ", "αεηιουω", "βγδζθκλμνξπρστφχψ",
-    "اوي", "بتثجحخدذرزسشصضطظعغفقكلمنه", "אבגדהוזחטיכלמנסעפצקרשת", "กขคงจชดตทนบปพฟมยรลวสหอ",
-    "あいうえおかきくけこさしすせそたちつてとなにぬねのはひふへほまみむめもやゆよらりるれろわ",
-    "アイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワ",
-    "가나다라마바사아자차카타파하거너더러머버서어저처고노도로모보소오조초구누두루무부수우주추",
-    "अआइईउऊएओ", "कखगघचछजझटठडढतथदधनपफबभमयरलवशषसह",
-    "一丁七三上下不中丰主久之也乎了五井云亦人仁今令以企伍伏休众优会伞伟传伤佃体何余作你佳侍供侦侧侵促俄俊俗",
-)  # fmt: skip
 #: Ideographs are thousands: any becomes one of these, which every font of the script has.
-_IDEOGRAPHS = _ALPHABETS[-1]
+_IDEOGRAPHS = ALPHABETS[-1]
 _TRIES = 200
 
 #: The attack and its controls, in the order in which they are drawn.
@@ -113,12 +104,7 @@ def nonsense_word(
         None where nothing can be replaced, or every try was a known word.
     """
     source = rng(*key, "nonsense", word)
-    for _ in range(_TRIES):
-        letters = [_other(letter, source) for letter in word]
-        candidate = "".join(letters)
-        if candidate != word and not known(candidate) and not is_blocked(candidate):
-            return candidate
-    return None
+    return _first_new(word, lambda: "".join(_other(letter, source) for letter in word), known)
 
 
 def scrambled_word(
@@ -131,18 +117,22 @@ def scrambled_word(
     """
     source = rng(*key, "scrambled", word)
     places = [i for i, letter in enumerate(word) if letter.isalnum()]
-    for _ in range(_TRIES):
+
+    def scrambled() -> str:
         letters = list(word)
-        order = source.permutation(len(places))
-        for place, other in zip(places, order, strict=True):
+        for place, other in zip(places, source.permutation(len(places)), strict=True):
             letters[place] = word[places[other]]
-        candidate = "".join(letters)
-        if (
-            candidate.casefold() != word.casefold()
-            and not known(candidate)
-            and not is_blocked(candidate)
-        ):
-            return candidate
+        return "".join(letters)
+
+    return _first_new(word, scrambled, known)
+
+
+def _first_new(word: str, make: Callable[[], str], known: Callable[[str], bool]) -> str | None:
+    """The first of many tries that is neither the word, nor known, nor blocked."""
+    for _ in range(_TRIES):
+        other = make()
+        if other.casefold() != word.casefold() and not known(other) and not is_blocked(other):
+            return other
     return None
 
 
@@ -156,7 +146,7 @@ def _writes(attack: TypographicAttack, word: str) -> bool:
 
 
 def _other(letter: str, source: np.random.Generator) -> str:
-    for alphabet in _ALPHABETS:
+    for alphabet in ALPHABETS:
         if letter.lower() in alphabet:
             choices = alphabet.replace(letter.lower(), "")
             choice = choices[int(source.integers(len(choices)))]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Tilt = float | tuple[float, float]
     Varies = Mapping[str, Sequence[Any]]
-else:  # refused by attacks.typographic.attack.checks, whose modules draw
+else:  # refused by attacks.typographic.attack.description, whose modules draw
     Position = Color = Tilt = Varies = Any
 
 

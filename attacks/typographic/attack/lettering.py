@@ -6,33 +6,24 @@ transliteration writes the sound. A letter without a counterpart stays as it is.
 
 from __future__ import annotations
 
+import json
 import re
+from importlib import resources
 
 from clipprobe.statistics.seeds import rng
 
+#: Sounds, look-alikes and alphabets by script.
+_LETTERS = json.loads(
+    (resources.files("clipprobe") / "assets" / "typographic" / "letters.json").read_text("utf-8")
+)
+#: Letters that stand for each other in a word without a meaning.
+ALPHABETS: tuple[str, ...] = tuple(_LETTERS["alphabets"])
 _LOOKALIKES = {
-    "cyrillic-lookalikes": dict(
-        zip("aceopxyijsABCEHIJKMOPSTXY", "асеорхуіјѕАВСЕНІЈКМОРЅТХУ", strict=True)
-    ),
-    "greek-lookalikes": dict(zip("ovABEZHIKMNOPTYX", "ονΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", strict=True)),
-    "leetspeak": dict(zip("aAeEiIoOsStTbB", "44331100557788", strict=True)),
+    script: dict(zip(latin, others, strict=True))
+    for script, (latin, others) in _LETTERS["lookalikes"].items()
 }
-# The longest spelling first, so that "shch" is one letter.
-_SOUNDS = {
-    "cyrillic": {
-        "shch": "щ", "sh": "ш", "ch": "ч", "zh": "ж", "kh": "х", "ts": "ц", "ya": "я", "yu": "ю",
-        "yo": "ё", "ck": "к", "ph": "ф", "a": "а", "b": "б", "c": "к", "d": "д", "e": "е",
-        "f": "ф", "g": "г", "h": "х", "i": "и", "j": "дж", "k": "к", "l": "л", "m": "м", "n": "н",
-        "o": "о", "p": "п", "q": "к", "r": "р", "s": "с", "t": "т", "u": "у", "v": "в", "w": "в",
-        "x": "кс", "y": "й", "z": "з",
-    },
-    "greek": {
-        "th": "θ", "ph": "φ", "ch": "χ", "kh": "χ", "ps": "ψ", "ks": "ξ", "ck": "κ", "ou": "ου",
-        "a": "α", "b": "μπ", "c": "κ", "d": "ντ", "e": "ε", "f": "φ", "g": "γ", "h": "χ", "i": "ι",
-        "j": "τζ", "k": "κ", "l": "λ", "m": "μ", "n": "ν", "o": "ο", "p": "π", "q": "κ", "r": "ρ",
-        "s": "σ", "t": "τ", "u": "ου", "v": "β", "w": "ου", "x": "ξ", "y": "υ", "z": "ζ",
-    },
-}  # fmt: skip
+#: The longest spelling comes first, so that "shch" is one letter.
+_SOUNDS: dict[str, dict[str, str]] = _LETTERS["sounds"]
 
 
 def written(word: str, *, case: str, script: str, misspelt: int, repeated: int, seed: int) -> str:

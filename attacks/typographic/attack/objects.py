@@ -61,14 +61,10 @@ def object_boxes(
     occupied_mask = np.zeros_like(mask)
     boxes: list[Box] = []
     for n in range(copies):
-        covered, occupied = (
-            _sums(mask, size),
-            _sums(occupied_mask, size),
-        )  # (h', w') for each corner
-        allowed = occupied == 0
-        rows, columns = np.arange(covered.shape[0])[:, None], np.arange(covered.shape[1])
-        allowed &= (rows >= edge) & (rows <= height - edge - size[1])
-        allowed &= (columns >= edge) & (columns <= width - edge - size[0])
+        covered = _sums(mask, size)  # (h', w') for each corner
+        inside = np.zeros_like(covered, dtype=bool)
+        inside[edge : height - edge - size[1] + 1, edge : width - edge - size[0] + 1] = True
+        allowed = inside & (_sums(occupied_mask, size) == 0)
         if on:
             centre = mask[
                 size[1] // 2 : size[1] // 2 + covered.shape[0],

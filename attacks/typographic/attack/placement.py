@@ -112,61 +112,28 @@ def band_boxes(
         columns = math.ceil(copies / 2)
         middles = (added / 2, whole[1] - added / 2)
         places = [((i // 2 + 0.5) / columns, middles[i % 2] / whole[1]) for i in range(copies)]
-    return [
-        _inside(place[0] * whole[0], place[1] * whole[1], size, whole, edge=0) for place in places
-    ]
-
-
-def boxes_on_baseline(
-    places: Sequence[Place],
-    origin: tuple[int, int],
-    flat: tuple[int, int],
-    size: tuple[int, int],
-    image_size: tuple[int, int],
-) -> list[Box]:
-    """Boxes of labels whose pen begins on ``places``.
-
-    Args:
-        origin: The pen in the flat label, which is not turned or tilted.
-        flat: Size of the flat label; the label of ``size`` takes its centre.
-    """
-    return [
-        _inside(
-            place[0] * image_size[0] - origin[0] + flat[0] / 2,
-            place[1] * image_size[1] - origin[1] + flat[1] / 2,
-            size,
-            image_size,
-        )
-        for place in places
-    ]
+    return boxes_at([(x * whole[0], y * whole[1]) for x, y in places], size, whole, edge=0)
 
 
 def boxes_at(
-    places: Sequence[Place], size: tuple[int, int], image_size: tuple[int, int]
-) -> list[Box]:
-    """Boxes of a label of ``size`` centred on ``places``, moved inside where they stand out."""
-    return [
-        _inside(place[0] * image_size[0], place[1] * image_size[1], size, image_size)
-        for place in places
-    ]
-
-
-def boxes_like(
-    others: Sequence[Box],
+    centres: Sequence[tuple[float, float]],
     size: tuple[int, int],
     image_size: tuple[int, int],
     *,
-    free: bool = False,
+    edge: int | None = None,
 ) -> list[Box]:
-    """Boxes of a label of ``size`` on the centres of other boxes: how a control takes its place.
+    """Boxes of a label of ``size`` on centres in pixels, moved inside where they stand out.
 
     Args:
-        free: No distance is kept from the image's edge.
+        edge: Distance kept from the image's edge; None for :func:`margin`.
     """
-    edge = 0 if free else None
-    return [
-        _inside((b[0] + b[2]) / 2, (b[1] + b[3]) / 2, size, image_size, edge=edge) for b in others
-    ]
+    edge = margin(image_size) if edge is None else edge
+    boxes = []
+    for cx, cy in centres:
+        x = min(max(math.floor(cx - size[0] / 2 + 0.5), edge), image_size[0] - edge - size[0])
+        y = min(max(math.floor(cy - size[1] / 2 + 0.5), edge), image_size[1] - edge - size[1])
+        boxes.append((x, y, x + size[0], y + size[1]))
+    return boxes
 
 
 def random_boxes(
@@ -193,20 +160,6 @@ def random_boxes(
         f"Only {len(boxes)} of {copies} copies of {size[0]} x {size[1]} px found room without "
         f"overlap in an image of {image_size[0]} x {image_size[1]} px: use fewer or smaller ones."
     )
-
-
-def _inside(
-    cx: float,
-    cy: float,
-    size: tuple[int, int],
-    image_size: tuple[int, int],
-    *,
-    edge: int | None = None,
-) -> Box:
-    edge = margin(image_size) if edge is None else edge
-    x = min(max(math.floor(cx - size[0] / 2 + 0.5), edge), image_size[0] - edge - size[0])
-    y = min(max(math.floor(cy - size[1] / 2 + 0.5), edge), image_size[1] - edge - size[1])
-    return x, y, x + size[0], y + size[1]
 
 
 def _overlap(a: Box, b: Box) -> bool:

@@ -1,4 +1,7 @@
-"""What an attack returns, and how its copies are put on the image."""
+"""What an attack returns, and how its copies are put on the image.
+
+White bands above and below an image take text that hides nothing (Self-Generated attacks).
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,15 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from attacks.typographic.attack.bands import WHITE, with_bands
 from attacks.typographic.attack.contrast import color_at, luminance, ratio
 from attacks.typographic.attack.description import AttackDescription
+from attacks.typographic.attack.placement import band_px
 from clipprobe.stimuli import PILLOW
 from clipprobe.stimuli.text import Box, Label, rgb, shifted, stamp
 
 Bools = npt.NDArray[np.bool_]
 RGB = tuple[int, int, int]
+WHITE = (255, 255, 255)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +112,30 @@ def place_copies(
             **PILLOW,
         },
     )
+
+
+def with_bands(image: Image.Image, band: float) -> tuple[Image.Image, int]:
+    """``image`` with a white band above and below, and the height of one in pixels.
+
+    Args:
+        band: Height of one band as a fraction of the image's height.
+    """
+    added = band_px(band, image.height)
+    canvas = Image.new("RGB", (image.width, image.height + 2 * added), WHITE)
+    canvas.paste(image, (0, added))
+    return canvas, added
+
+
+def letterboxed(image: Image.Image, like: tuple[int, int]) -> Image.Image:
+    """``image`` with white at its sides, to the aspect ratio of ``like``.
+
+    A model that crops to a square would cut the bands away again; so it sees all of the image,
+    smaller.
+    """
+    width = max(image.width, round(image.height * like[0] / like[1]))
+    canvas = Image.new("RGB", (width, image.height), WHITE)
+    canvas.paste(image, ((width - image.width) // 2, 0))
+    return canvas
 
 
 def _ground(attack: AttackDescription, canvas: Image.Image, box: Box, label: Label) -> float:

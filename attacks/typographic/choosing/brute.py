@@ -15,10 +15,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from attacks.typographic.rendering.cases import Case
+from attacks.typographic.rendering.render import Floats, Renderer
+from attacks.typographic.task import Task
 from attacks.typographic.words.strategies import vocabulary, writable_on
 from clipprobe.data.images import batches
 from clipprobe.errors import DataError, TextFitError, UnreadableImageError
@@ -26,11 +29,6 @@ from clipprobe.statistics import wilson
 from clipprobe.statistics.halves import split as split_rows
 from clipprobe.statistics.seeds import rng
 from clipprobe.zeroshot.classes import Classes
-
-if TYPE_CHECKING:
-    from attacks.typographic.rendering.cases import Case
-    from attacks.typographic.rendering.render import Floats, Renderer
-    from attacks.typographic.task import Task
 
 #: Share of the images that choose.
 CHOOSING = 0.25

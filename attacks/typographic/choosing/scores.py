@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from attacks.typographic.scoring.rows import Scored
+from attacks.typographic.task import Task
 from attacks.typographic.words.strategies import Words, vocabulary
 from clipprobe.errors import ConfigError
 from clipprobe.zeroshot import build_classifier
 from clipprobe.zeroshot.classes import Classes
-
-if TYPE_CHECKING:
-    from attacks.typographic.scoring.rows import Scored
-    from attacks.typographic.task import Task
 
 Floats = npt.NDArray[np.float32]
 

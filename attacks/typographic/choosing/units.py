@@ -16,17 +16,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from PIL import Image
 
 from attacks.typographic.attack.attack import TypographicAttack
 from clipprobe.errors import DataError, GlyphError, TextFitError
-
-if TYPE_CHECKING:
-    from clipprobe.models import Clip
+from clipprobe.models import Clip
 
 Floats = npt.NDArray[np.float64]
 #: Units that the shifts are summed over.
@@ -70,8 +69,6 @@ def unit_words(
         UnsupportedHookError: the vision tower has no exact decomposition (ResNets).
         DataError: fewer than two words fit on the model's input.
     """
-    import torch
-
     from clipprobe.tracing.inputs import Inputs
     from clipprobe.tracing.parts import TowerParts
 
@@ -130,8 +127,6 @@ def _word_images(
 
 def _effects(parts: Any, inputs: Any, batch: Any, targets: Any, kind: str) -> dict[str, Floats]:
     """Hook point -> ``(b, m, n_units)`` direct effects of one batch."""
-    import torch
-
     with torch.no_grad():
         state = parts.run(inputs, batch, targets)
         if kind == "neuron":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,6 +14,9 @@ from clipprobe.data import Dataset, Failure, ImageRecord
 from clipprobe.data.sampling import rank
 from clipprobe.origin import Origin
 from clipprobe.zeroshot.classes import key
+
+#: What of a picture its record has beside the label.
+_ATTRIBUTES = ("word", "condition", "pair", "aim")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,12 +59,7 @@ class AttackSet:
                     id=p.id,
                     source=p.source,
                     label=p.label,
-                    attributes={
-                        "word": p.word,
-                        "condition": p.condition,
-                        "pair": p.pair,
-                        "aim": p.aim,
-                    },
+                    attributes={name: getattr(p, name) for name in _ATTRIBUTES},
                 )
                 for p in self.pictures
             ),
@@ -71,12 +70,8 @@ class AttackSet:
 
         Names that differ only in case, spaces or hyphens are one class.
         """
-        labels: dict[str, str] = {}
-        for name in sorted(
-            {text for p in self.pictures for text in (p.label, p.word, p.aim) if text}
-        ):
-            labels.setdefault(key(name), name)
-        return sorted(labels.values())
+        names = {text for p in self.pictures for text in (p.label, p.word, p.aim) if text}
+        return sorted({key(name): name for name in sorted(names, reverse=True)}.values())
 
     def with_synonyms(self, synonyms: Mapping[str, Sequence[str]] | None) -> dict[str, list[str]]:
         """The aliases of the data set together with the user's."""
@@ -87,11 +82,7 @@ class AttackSet:
 
     def counts(self) -> dict[str, int]:
         """Images by condition: ``attack``, ``clean``, ``synth``, ``true``."""
-        numbers: dict[str, int] = {}
-        for p in self.pictures:
-            name = condition_of(p)
-            numbers[name] = numbers.get(name, 0) + 1
-        return dict(sorted(numbers.items()))
+        return dict(sorted(Counter(map(condition_of, self.pictures)).items()))
 
     def sample(
         self,

@@ -14,7 +14,7 @@ from typing import Any
 
 from attacks.typographic.datasets.files import image_files, is_zip, read_json
 from attacks.typographic.datasets.layout import Layout, Picture, Reading, spaced
-from clipprobe.data import Failure
+from clipprobe.data import Failure, ImageRecord
 from clipprobe.data.archives import zip_names, zip_text
 from clipprobe.data.tables import inside
 from clipprobe.errors import DataError
@@ -47,11 +47,11 @@ def read_disentangling(path: Path) -> Reading:
         if relative is None:
             skipped.append(Failure(name, "its name leads out of the folder"))
             continue
-        annotation = by_path.get(relative.as_posix().lower()) or by_name.get(relative.name.lower())
-        if annotation is None:
+        record = by_path.get(relative.as_posix().lower()) or by_name.get(relative.name.lower())
+        if record is None:
             skipped.append(Failure(name, "the annotations name it and no such file is there"))
             continue
-        visited.add(annotation[0])
+        visited.add(record.id)
         label = _value(entry, _OBJECT)
         if not label or not key(label):
             skipped.append(Failure(name, "its annotation names no true object"))
@@ -62,14 +62,14 @@ def read_disentangling(path: Path) -> Reading:
             continue
         pictures.append(
             Picture(
-                id=annotation[0],
-                source=annotation[1],
+                id=record.id,
+                source=record.source,
                 label=spaced(label),
                 word=spaced(word) if key(word) not in ("", "none", "null") else "",
                 pair=key(label),
             )
         )
-    for record_id in sorted({item[0] for item in by_path.values()} - visited):
+    for record_id in sorted({record.id for record in by_path.values()} - visited):
         skipped.append(Failure(record_id, "the annotations do not name it"))
     return Reading(pictures, skipped)
 
@@ -97,15 +97,11 @@ def _annotations(path: Path) -> Path | None:
     return next((place for place in places if place.is_file() and place.name in _NAMES), None)
 
 
-def _files(root: Path) -> tuple[dict[str, tuple[str, Any]], dict[str, tuple[str, Any]]]:
+def _files(root: Path) -> tuple[dict[str, ImageRecord], dict[str, ImageRecord]]:
     """Image files by path and by bare name, without case (``IMG_1.JPG`` is ``img_1.jpg``)."""
-    by_path: dict[str, tuple[str, Any]] = {}
-    by_name: dict[str, tuple[str, Any]] = {}
-    for record in image_files(root)[0]:
-        item = (record.id, record.source)
-        by_path[record.id.lower()] = item
-        by_name.setdefault(PurePosixPath(record.id).name.lower(), item)
-    return by_path, by_name
+    records = image_files(root)[0]
+    by_name = {PurePosixPath(record.id).name.lower(): record for record in reversed(records)}
+    return {record.id.lower(): record for record in records}, by_name
 
 
 def _value(entry: Any, names: tuple[str, ...]) -> str:
@@ -116,15 +112,8 @@ def _value(entry: Any, names: tuple[str, ...]) -> str:
     return value.strip() if isinstance(value, str) else ""
 
 
-DISENTANGLING = Layout(
-    name="disentangling",
-    title="the photographs of Disentangling visual and written concepts in CLIP",
-    read=read_disentangling,
-    recognise=lambda path: path.is_dir() and _annotations(path) is not None,
-    expected=(180, 171),
-    expected_note="180 in the data set's README and in Dyslexify, 171 in Defense-Prefix, so "
-    "published numbers on it cannot be compared with each other",
-    licence="MIT",
-    source="https://github.com/joaanna/disentangling_spelling_in_clip",
-    citation="Materzynska et al., Disentangling visual and written concepts in CLIP, CVPR 2022",
+DISENTANGLING = Layout.bundled(
+    "disentangling",
+    read_disentangling,
+    lambda path: path.is_dir() and _annotations(path) is not None,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -69,17 +70,13 @@ def names_of(path: Path, most: int = 50_000) -> list[str]:
     if is_zip(path):
         names = zip_names(path)[0] if len(zip_names(path)[0]) < most else []
         folders = {PurePosixPath(name).parent for name in names}
-        images = [one for one in map(PurePosixPath, names) if one.suffix.lower() in IMAGE_SUFFIXES]
-        return sorted(one.name for one in images) if len(folders) == 1 else []
+        inside = [one for one in map(PurePosixPath, names) if one.suffix.lower() in IMAGE_SUFFIXES]
+        return sorted(one.name for one in inside) if len(folders) == 1 else []
     if not path.is_dir():
         return []
-    names = []
-    for i, entry in enumerate(path.iterdir()):
-        if i >= most:
-            return []
-        if entry.suffix.lower() in IMAGE_SUFFIXES and not entry.name.startswith("."):
-            names.append(entry.name)
-    return sorted(names)
+    entries = list(islice(path.iterdir(), most + 1))
+    images = [one for one in entries if one.suffix.lower() in IMAGE_SUFFIXES]
+    return sorted(one.name for one in images if one.name[0] != ".") if len(entries) <= most else []
 
 
 def read_json(path: Path, what: str) -> Any:

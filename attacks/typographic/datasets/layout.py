@@ -7,8 +7,11 @@ by a program instead of written by hand).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -102,6 +105,16 @@ class Layout:
     citation: str = ""
     synonyms: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
+    @classmethod
+    def bundled(
+        cls, name: str, read: Callable[[Path], Reading], recognise: Callable[[Path], bool]
+    ) -> Layout:
+        """A layout of this package: its facts are in ``assets/typographic/layouts.json``."""
+        facts = _facts()[name]
+        facts["expected"] = tuple(facts.get("expected", ()))
+        facts["synonyms"] = tuple((n, tuple(o)) for n, o in facts.get("synonyms", {}).items())
+        return cls(name=name, read=read, recognise=recognise, **facts)
+
     def describe(self) -> dict[str, Any]:
         """Plain JSON: name, title, licence, source, citation and expected counts."""
         return {
@@ -122,6 +135,13 @@ class Layout:
             f"The images of {self.title} are under {self.licence}: they may not be used for "
             "commercial purposes."
         )
+
+
+@cache
+def _facts() -> dict[str, dict[str, Any]]:
+    file = resources.files("clipprobe") / "assets" / "typographic" / "layouts.json"
+    facts: dict[str, dict[str, Any]] = json.loads(file.read_text("utf-8"))
+    return facts
 
 
 def condition_of(p: Picture) -> str:

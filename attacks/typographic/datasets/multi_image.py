@@ -58,7 +58,8 @@ def read_multi_image(path: str | Path) -> tuple[list[WordCounts], WordCounts]:
         raise DataError(f"The table {file} has no column {', '.join(map(repr, missing))}.")
     rows = []
     for number, row in enumerate(reader, start=1):
-        if str(row["ori_label"]).strip().lower() in ("total", "all", "overall"):
+        label = str(row["ori_label"]).strip()
+        if label.lower() in ("total", "all", "overall"):
             continue
         try:
             total, untargeted, targeted = (int(float(row[name] or "")) for name in _COLUMNS[1:])
@@ -71,14 +72,7 @@ def read_multi_image(path: str | Path) -> tuple[list[WordCounts], WordCounts]:
                 f"Row {number} of the table {file} counts {targeted} targeted and {untargeted} "
                 f"untargeted successes of {total} images, which cannot be."
             )
-        rows.append(
-            WordCounts(
-                label=str(row["ori_label"]).strip(),
-                total=total,
-                untargeted=untargeted,
-                targeted=targeted,
-            )
-        )
+        rows.append(WordCounts(label=label, total=total, untargeted=untargeted, targeted=targeted))
     if not rows:
         raise DataError(f"The table {file} has no row.")
     whole = WordCounts(

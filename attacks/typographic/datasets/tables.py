@@ -179,20 +179,6 @@ def _label(name: PurePosixPath) -> str:
     return name.stem.rstrip("0123456789").rstrip("_- ") or name.stem
 
 
-TABLE = Layout(
-    name="table",
-    title="a table of image, label and word",
-    read=read_table,
-    recognise=_is_table,
-    licence="the user's own",
-)
-SELF_GENERATED = Layout(
-    name="self-gen",
-    title="self-generated typographic attacks",
-    read=read_self_generated,
-    recognise=lambda path: False,  # any list of files and words would fit
-    licence="none stated (word lists); the images have their own",
-    source="https://github.com/mqraitem/Self-Gen-Typo-Attack",
-    citation="Qraitem et al., Vision-LLMs Can Fool Themselves with Self-Generated Typographic "
-    "Attacks, 2024",
-)
+TABLE = Layout.bundled("table", read_table, _is_table)
+# Any list of files and words would fit.
+SELF_GENERATED = Layout.bundled("self-gen", read_self_generated, lambda path: False)

@@ -215,27 +215,9 @@ def _recognise(path: Path, kinds: Mapping[str, str]) -> bool:
     return first is not None and first.text("type") in kinds
 
 
-SCAM_TRIPLET = Layout(
-    name="scam",
-    title="SCAM",
-    read=partial(read_triplets, kinds=SCAM),
-    recognise=partial(_recognise, kinds=SCAM),
-    expected=(3486,),
-    expected_note="1,162 triplets; the published table fits 1,161",
-    licence="CC-BY-NC-4.0",
-    noncommercial=True,
-    source="https://huggingface.co/datasets/BLISS-e-V/SCAM",
-    citation="SCAM: A Real-World Typographic Robustness Evaluation for Multimodal Foundation "
-    "Models, 2025",
+SCAM_TRIPLET = Layout.bundled(
+    "scam", partial(read_triplets, kinds=SCAM), partial(_recognise, kinds=SCAM)
 )
-RTA_100_TRIPLET = Layout(
-    name="rta-100-triplet",
-    title="RTA-100-Triplet",
-    read=partial(read_triplets, kinds=RTA),
-    recognise=partial(_recognise, kinds=RTA),
-    expected=(3000,),
-    expected_note="1,000 triplets",
-    licence="not stated here; see the data set's page",
-    source="https://huggingface.co/datasets/zer0int/RTA-100-Triplet",
-    citation="made from RTA-100 (Azuma and Matsui, ICCV Workshops 2023)",
+RTA_100_TRIPLET = Layout.bundled(
+    "rta-100-triplet", partial(read_triplets, kinds=RTA), partial(_recognise, kinds=RTA)
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from clipprobe.zeroshot.text_bank import Averaging
@@ -78,17 +78,5 @@ class Protocol:
 
     def to_json(self) -> dict[str, Any]:
         """The record without its table."""
-        return {
-            "name": self.name,
-            "title": self.title,
-            "source": self.source,
-            "candidates": self.candidates,
-            "templates": list(self.templates),
-            "averaging": AVERAGING[self.averaging],
-            "ties": self.ties,
-            "measure": self.measure,
-            "definition": self.definition,
-            "data": list(self.data),
-            "unknown": self.unknown,
-            "tolerance": self.tolerance,
-        }
+        record = {**asdict(self), "averaging": AVERAGING[self.averaging]}
+        return {name: value for name, value in record.items() if name not in ("slack", "published")}

@@ -76,7 +76,8 @@ def score(
     size = len(pairs.pair)
     correct, hit = np.zeros(size, bool), np.zeros(size, bool)
     margin = np.full(size, np.nan)
-    names = _names(protocol, pairs, classes)
+    full = protocol.candidates == "full"
+    names = list(dict.fromkeys(classes) if full else union_names(pairs))
     if protocol.candidates == "captions":
         texts, columns = captions(templates, pairs)
         vectors = bank.encode_texts(texts)
@@ -133,12 +134,6 @@ def beside(protocol: Protocol, row: Published, ours: Estimate) -> dict[str, Any]
         "inside_interval": inside if comparable else None,
         "why": "" if comparable else f"published for n={row.n}, here n={ours.n}: other images",
     }
-
-
-def _names(protocol: Protocol, pairs: Pairs, classes: Sequence[str]) -> list[str]:
-    if protocol.candidates == "full":
-        return list(dict.fromkeys(classes))
-    return list(union_names(pairs))
 
 
 def _accuracy(outcomes: Outcomes | None, seed: int, missing: str) -> Estimate:

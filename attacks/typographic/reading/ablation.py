@@ -10,10 +10,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from attacks.typographic.reading.measure import Measurer
 from attacks.typographic.reading.pairs import ImageConditions
@@ -27,9 +29,6 @@ from clipprobe.statistics import (
 from clipprobe.statistics.seeds import rng
 from clipprobe.tracing.removal import random_sets
 from clipprobe.tracing.variants import Acts, of_heads
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 Head = tuple[int, int]
 Bools = npt.NDArray[np.bool_]
@@ -127,8 +126,6 @@ class Ablator:
     def _embeddings(
         self, number: int, images: list[ImageConditions], kind: str, sets: Sequence[Sequence[Head]]
     ) -> Tensor:
-        import torch
-
         streams = self.measurer.streams
         own = self._own(number, images, kind)
         changed = [place for place, heads in enumerate(sets) if heads]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from attacks.typographic.reading.measure import Arrays, Measurer
-from attacks.typographic.reading.measurements import NOTHING, Measurements, causal, reading
+from attacks.typographic.reading.measurements import (
+    NOTHING,
+    Measurements,
+    causal,
+    reading,
+    tables_of,
+)
 from attacks.typographic.reading.pairs import (
     CONDITIONS,
     Drawer,
@@ -24,23 +29,20 @@ from attacks.typographic.reading.removal import Removal
 from attacks.typographic.reading.report import build_page
 from attacks.typographic.reading.source import Measuring, Source
 from attacks.typographic.reading.summary import summarise
-from attacks.typographic.reading.tables import tables_of
 from attacks.typographic.rendering.cases import Case
 from attacks.typographic.task import Task
-from clipprobe.data import Dataset, Failure, require_readable
+from clipprobe.data import Failure, require_readable
 from clipprobe.errors import DataError, UnreadableImageError
+from clipprobe.models import Clip
 from clipprobe.runs import Run
 from clipprobe.runs.jsonio import plain
 from clipprobe.statistics.halves import permuted, split
 from clipprobe.statistics.seeds import rng
-from clipprobe.study import Outcome
+from clipprobe.study import Outcome, Workload
 from clipprobe.tracing.ranking import rank
 from clipprobe.tracing.removal import random_sets
 from clipprobe.tracing.variants import Variant
 from clipprobe.zeroshot.classifier import class_vectors
-
-if TYPE_CHECKING:
-    from clipprobe.models import Clip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +50,10 @@ class Job:
     """One explanation; everything that decides its numbers is in its fields."""
 
     clip: Clip
-    dataset: Dataset
+    task: Task
+    """The audit's task, which decides words' places and controls."""
     source: Source
     settings: Measuring
-    cases: Sequence[Case]
-    skipped: Sequence[Failure]
     notes: Sequence[str] = ()
     """What a reader must know of words that were left out."""
     progress: Callable[[str, int, int], None]
@@ -62,23 +63,31 @@ class Job:
         return {
             **self.task.config(),
             "audit": self.source.run,
-            "source_seed": self.source.seed,
+            "source_seed": self.task.seed,
             **plain(self.settings),
         }
 
+    def passes(self) -> Workload:
+        """The sentences of the classes; the images cannot be told."""
+        return Workload(
+            texts=len(self.task.classes.names) * len(self.task.templates),
+            reason="images run again for every unit that is patched, and the search for the "
+            "fewest heads ends when it has them",
+        )
+
     def execute(self, run: Run) -> Outcome[None]:
         """Measure, rank, take out, and say what the run holds."""
-        classes = self.source.classes
-        vectors = class_vectors(self.clip, classes.names, self.source.templates)
+        classes = self.task.classes
+        vectors = class_vectors(self.clip, classes.names, self.task.templates)
         drawer = Drawer(self.clip, self.task.renderer)
         hold = self.task.hold()
-        planned, failed, left_out = self._usable([*self.cases], drawer, vectors)
-        left_out = [*self.skipped, *left_out]
+        planned, failed, left_out = self._usable(drawer, vectors)
+        left_out = [*self.task.skipped, *left_out]
         if len({one.case.record.id for one in planned}) < 4:
-            require_readable(len(planned) + len(left_out), failed, self.dataset.name)
+            require_readable(len(planned) + len(left_out), failed, self.task.dataset.name)
             note = f" ({left_out[0].id!r}: {left_out[0].reason})" if left_out else ""
             raise DataError(
-                f"{len(planned)} images of {self.dataset.name!r} can be explained{note}, and "
+                f"{len(planned)} images of {self.task.dataset.name!r} can be explained{note}, and "
                 "choosing units on one half and checking them on the other needs at least 4: give "
                 "more images."
             )
@@ -102,30 +111,11 @@ class Job:
             failures=[*failed, *left_out],
         )
 
-    @functools.cached_property
-    def task(self) -> Task:
-        """The audit's task, which decides words' places and controls."""
-        source = self.source
-        return Task(
-            clip=self.clip,
-            dataset=self.dataset,
-            classes=source.classes,
-            templates=source.templates,
-            cases=[*self.cases],
-            words=source.words,
-            words_per_image=source.per_image,
-            attack=source.attack,
-            draw_at=source.draw_at,
-            seed=source.seed,
-            name_pattern=source.name_pattern,
-            batch_size=self.settings.batch_size,
-        )
-
     def _usable(
-        self, cases: list[Case], drawer: Drawer, vectors: npt.NDArray[np.float32]
+        self, drawer: Drawer, vectors: npt.NDArray[np.float32]
     ) -> tuple[list[PlannedImage], list[Failure], list[Failure]]:
         """Images that can be drawn, those that cannot be read, and those left out."""
-        classes = self.source.classes
+        task, classes, cases = self.task, self.task.classes, self.task.cases
         failed: list[Failure] = []
         if self.source.pairs is not None:
             by_id = {case.record.id: case for case in cases}
@@ -134,17 +124,9 @@ class Job:
             left_out = [one for one in pairs if isinstance(one, Failure)]
         else:
             logits = None
-            if self.source.words.needs_clean_scores:
+            if task.words.needs_clean_scores:
                 cases, failed, logits = self._clean_logits(cases, drawer, vectors)
-            planned, left_out = plan(
-                cases,
-                classes,
-                self.source.words,
-                seed=self.source.seed,
-                per_image=self.source.per_image,
-                vectors=vectors,
-                clean_logits=logits,
-            )
+            planned, left_out = plan(task, cases, vectors=vectors, clean_logits=logits)
         usable = []
         for one in planned:
             try:
@@ -210,17 +192,11 @@ class Job:
         )  # fmt: skip
         ranked = [(u.column // n_heads, u.column % n_heads) for u in heads.units]
         removal = Removal(
-            clip=self.clip,
-            settings=s,
-            measurer=measurer,
-            drawer=drawer,
-            planned=planned,
-            chooses=chooses,
-            progress=self.progress,
+            settings=s, measurer=measurer, planned=planned, chooses=chooses, progress=self.progress
         )
         return Measurements(
             planned=planned,
-            classes=self.source.classes,
+            classes=self.task.classes,
             chooses=chooses,
             arrays=arrays,
             heads=heads,

@@ -22,11 +22,7 @@ def lead_of(summary: Mapping[str, Any]) -> Lead:
     }  # fmt: skip
     listed = (confirmed + [row for row in heads if not row["confirmed"]])[: MOST_ROWS - 1]
     rows = [
-        (
-            row["head"],
-            "confirmed" if row["confirmed"] else "not confirmed",
-            [row["reading"]],
-        )
+        (row["head"], "confirmed" if row["confirmed"] else "not confirmed", [row["reading"]])
         for row in listed
     ]
     return Lead(

@@ -20,12 +20,15 @@ image.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from attacks.typographic.reading.pairs import CONDITIONS, Drawer, ImageConditions, PlannedImage
+from clipprobe.models import Clip
 from clipprobe.tracing import Score
 from clipprobe.tracing.contributions import gradients
 from clipprobe.tracing.inputs import InputBatch, Inputs
@@ -33,11 +36,6 @@ from clipprobe.tracing.parts import TowerParts
 from clipprobe.tracing.streams import Streams
 from clipprobe.tracing.variants import Acts, Variant
 from clipprobe.zeroshot.classes import Classes
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from clipprobe.models import Clip
 
 Arrays = dict[str, npt.NDArray[Any]]
 #: Attacks that units are patched from, in this order along the axis of the arrays.
@@ -63,8 +61,6 @@ class Measurer:
         *,
         cls: bool,
     ) -> None:
-        import torch
-
         self.clip = clip
         self.drawer = drawer
         self.classes = classes
@@ -187,10 +183,11 @@ class Measurer:
         for block, moved in enumerate(self.parts.moved(state).values()):
             margins = margin(moved)[..., 1:]  # b h p
             through_ink[:, block] = (margins * ink[:, None]).sum(axis=-1)
+        sites = sorted(neurons, key=lambda name: int(name.split(".")[2]))  # by block
         return {
             "heads": heads,
             "ink": through_ink,
-            "neurons": np.stack([margin(neurons[name]) for name in sorted_sites(neurons)], axis=1)
+            "neurons": np.stack([margin(neurons[name]) for name in sites], axis=1)
             if neurons
             else np.zeros((len(plan), self.streams.n_blocks, 0)),
             "parts": np.stack(parts, axis=1),
@@ -210,8 +207,6 @@ class Measurer:
         self, runs: dict[str, Acts], images: Sequence[ImageConditions]
     ) -> npt.NDArray[np.float64]:
         """``(b, 2, block, place)``: the stream before each block, patched at a group of tokens."""
-        import torch
-
         plan = [one.planned for one in images]
         clean, attack = runs["clean"], runs["attack"]
         ink = torch.from_numpy(np.stack([one.ink for one in images])).to(clean.unit.device)
@@ -247,8 +242,6 @@ class Measurer:
         return effects
 
     def _slopes(self, images: Sequence[ImageConditions], kind: str) -> tuple[Tensor, Tensor]:
-        import torch
-
         names = [self.streams.name(i, "mlp.post") for i in range(self.streams.n_blocks)]
         inputs, batch = self._batch(images, kind)
         score = self._score([one.planned for one in images])
@@ -273,8 +266,3 @@ def head_name(block: int, head: int) -> str:
 def neuron_name(block: int, neuron: int) -> str:
     """Address of a neuron."""
     return f"vision.blocks.{block}.mlp.post:{neuron}"
-
-
-def sorted_sites(names: Any) -> list[str]:
-    """Hook points in the order of their blocks."""
-    return sorted(names, key=lambda name: int(name.split(".")[2]))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +16,11 @@ from PIL import Image
 
 from attacks.typographic.rendering.cases import Case
 from attacks.typographic.rendering.render import Renderer
-from attacks.typographic.words import Words, choose
+from attacks.typographic.task import Task
 from clipprobe.data import Failure
 from clipprobe.errors import TextFitError
+from clipprobe.models import Clip
 from clipprobe.zeroshot.classes import Classes
-
-if TYPE_CHECKING:
-    from clipprobe.models import Clip
 
 #: What each image is run as. ``blank`` and ``nonsense`` stand in the place of the attack.
 CONDITIONS = ("clean", "blank", "nonsense", "attack")
@@ -55,12 +53,9 @@ class ImageConditions:
 
 
 def plan(
+    task: Task,
     cases: Sequence[Case],
-    classes: Classes,
-    words: Words,
     *,
-    seed: int,
-    per_image: int,
     vectors: npt.NDArray[np.float32],
     clean_logits: npt.NDArray[np.float32] | None,
 ) -> tuple[list[PlannedImage], list[Failure]]:
@@ -70,26 +65,18 @@ def plan(
         vectors: Unit text vectors of the classes, ``(n_classes, d)``.
         clean_logits: ``(n_cases, n_classes)``, for the strategy ``runner-up``.
     """
-    planned, left_out = [], []
+    planned: list[PlannedImage] = []
+    left_out: list[Failure] = []
     for row, case in enumerate(cases):
         scores = None
-        if words.strategy.endswith("-similar"):
+        if task.words.strategy.endswith("-similar"):
             scores = vectors @ vectors[case.label]
-        elif words.needs_clean_scores and clean_logits is not None:
+        elif task.words.needs_clean_scores and clean_logits is not None:
             scores = clean_logits[row]
-        words_of_image = choose(
-            words,
-            classes,
-            case.label,
-            image_id=case.record.id,
-            seed=seed,
-            count=per_image,
-            scores=scores,
-        )
-        if not words_of_image:
+        words = task.words_of(case, scores)
+        if not words:
             left_out.append(Failure(case.record.id, "every attack word means its true label"))
-        for word in words_of_image:
-            one = of_word(case, word, classes)
+        for one in (of_word(case, word, task.classes) for word in words):
             if isinstance(one, Failure):
                 left_out.append(one)
             else:
@@ -109,16 +96,13 @@ def of_word(case: Case, word: str, classes: Classes) -> PlannedImage | Failure:
     return PlannedImage(case=case, word=word, label=case.label, target=int(target))
 
 
+@dataclass(frozen=True, slots=True)
 class Drawer:
-    """Draws planned images for one model.
+    """Draws planned images for one model."""
 
-    Args:
-        renderer: The audit's renderer; it decides words' places and controls.
-    """
-
-    def __init__(self, clip: Clip, renderer: Renderer) -> None:
-        self.clip = clip
-        self.renderer = renderer
+    clip: Clip
+    renderer: Renderer
+    """The audit's; it decides words' places and controls."""
 
     def draw(self, planned: PlannedImage) -> ImageConditions | Failure:
         """All conditions of one image, or why it is left out.

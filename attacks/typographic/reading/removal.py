@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from attacks.typographic.reading.ablation import (
     Ablator,
@@ -20,15 +22,13 @@ from attacks.typographic.reading.ablation import (
 )
 from attacks.typographic.reading.greedy import greedy
 from attacks.typographic.reading.measure import Arrays, Measurer
-from attacks.typographic.reading.pairs import CONDITIONS, Drawer, ImageConditions, PlannedImage
+from attacks.typographic.reading.pairs import CONDITIONS, ImageConditions, PlannedImage
 from attacks.typographic.reading.source import Measuring
+from clipprobe.hooks import resolve
 from clipprobe.runs import Run
+from clipprobe.tracing.inputs import Inputs
 from clipprobe.tracing.ranking import Ranking, mean_of
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from clipprobe.models import Clip
+from clipprobe.tracing.scales import site_scales
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +38,8 @@ class Removal:
     ``chooses``: ``(n,)`` the half on which heads are chosen; the other half says what it does.
     """
 
-    clip: Clip
     settings: Measuring
     measurer: Measurer
-    drawer: Drawer
     planned: list[PlannedImage]
     chooses: npt.NDArray[np.bool_]
     progress: Callable[[str, int, int], None]
@@ -124,7 +122,7 @@ class Removal:
 
         def batches() -> Iterator[list[ImageConditions]]:
             for start in range(0, len(planned), self.settings.batch_size):
-                yield self.drawer.all_of(planned[start : start + self.settings.batch_size])
+                yield self.measurer.drawer.all_of(planned[start : start + self.settings.batch_size])
 
         return Ablator(
             self.measurer, batches, self._replacement(), cls=where == "cls", advance=advance
@@ -132,22 +130,17 @@ class Removal:
 
     def _replacement(self) -> list[Tensor]:
         """What a head's output is replaced with, by block, ``(1, t or 1, h, k)``."""
-        import torch
-
-        from clipprobe.hooks import resolve
-        from clipprobe.tracing.inputs import Inputs
-        from clipprobe.tracing.scales import site_scales
-
         streams = self.measurer.streams
         if self.settings.ablation == "zero":
             d_head = streams.tower.blocks[0].d_head
             return [torch.zeros(1, 1, streams.n_heads, d_head)] * streams.n_blocks
         names = [streams.name(i, "attn.z") for i in range(streams.n_blocks)]
         half = self._half(choosing=True)
-        images = [one.images["clean"] for one in self.drawer.all_of(half)]
-        inputs = Inputs(self.clip, "vision", images, self.settings.batch_size)
+        images = [one.images["clean"] for one in self.measurer.drawer.all_of(half)]
+        clip = self.measurer.clip
+        inputs = Inputs(clip, "vision", images, self.settings.batch_size)
         with torch.no_grad():
-            scales = site_scales(inputs, resolve(self.clip, names))
+            scales = site_scales(inputs, resolve(clip, names))
         return [scales[name].mean[None].float() for name in names]
 
 

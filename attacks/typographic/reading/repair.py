@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -23,14 +23,12 @@ from attacks.typographic.reading.contest import Contest, Floats, Verdict
 from clipprobe.edits.edit import Edit
 from clipprobe.edits.interventions import Interventions
 from clipprobe.hooks.changes import Scale, Zero
+from clipprobe.models import Clip
 from clipprobe.statistics.seeds import generator
 from clipprobe.tracing.contributions import by_unit, gradients, unit_points
 from clipprobe.tracing.inputs import Inputs
 from clipprobe.tracing.removal import pools_like, random_sets
 from clipprobe.tracing.scaling import encode_scaled
-
-if TYPE_CHECKING:
-    from clipprobe.models import Clip
 
 __all__ = [
     "MOST_HEADS",

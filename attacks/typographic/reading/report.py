@@ -12,16 +12,7 @@ from attacks.typographic.reading.measure import head_name
 from attacks.typographic.reading.measurements import Measurements
 from attacks.typographic.reading.pairs import Drawer
 from clipprobe.figures.reading import LINES, ablation_chart, place_chart
-from clipprobe.report import (
-    Block,
-    Chart,
-    Numbers,
-    Page,
-    Paragraph,
-    Section,
-    Table,
-    Warning,
-)
+from clipprobe.report import Block, Chart, Numbers, Page, Paragraph, Section, Table, Warning
 from clipprobe.report.numbers import decimals
 from clipprobe.report.sections import how_to_read, settings_rows
 from clipprobe.runs import Run
@@ -77,6 +68,7 @@ def _heads(summary: Mapping[str, Any]) -> list[Block]:
         for r in summary["heads"]
     ]  # fmt: skip
     random = summary["random"]["heads"]
+    ink = f"{summary['heads'][0]['ink_patches']:.0%}" if summary["heads"] else "an unknown share"
     return [
         Table(
             ["head", "confirmed", "share of the change", "reading, logits", "Holm p",
@@ -87,7 +79,7 @@ def _heads(summary: Mapping[str, Any]) -> list[Block]:
             "are of the other half. Share: mean of patching the attacked head into the clean "
             "image and the reverse, over the rise of the margin. Reading: that effect less the "
             "same for the nonsense word. Direct effects and attention are means over all images; "
-            f"{_percent(summary['heads'])} of the patches hold ink.",
+            f"{ink} of the patches hold ink.",
         ),
         Paragraph(
             f"Random heads: the {random['n']} heads that are not listed have a mean effect of "
@@ -206,7 +198,7 @@ def _neurons(summary: Mapping[str, Any]) -> list[Block]:
 def _notes(summary: Mapping[str, Any]) -> list[str]:
     checks = summary["checks"]
     where = _WHERE[summary["tokens"]]
-    notes = [
+    return [
         "The margin is the logit of the written word's class minus that of the true class. Heads "
         f"and neurons are patched at {where}.",
         f"Checks: direct effects add up to the margin within {checks['direct_gap']:.1e} logits"
@@ -227,12 +219,7 @@ def _notes(summary: Mapping[str, Any]) -> list[str]:
         "It holds for these images, words, fonts and places; text here was written by this "
         "program.",
     ]
-    return notes
 
 
 def _band(band: Mapping[str, Any]) -> str:
     return f"{band['mean']:.3f} [{band['low']:.3f}, {band['high']:.3f}] n={band['n']}"
-
-
-def _percent(heads: Any) -> str:
-    return f"{heads[0]['ink_patches']:.0%}" if heads else "an unknown share"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -26,22 +26,20 @@ from attacks.typographic.reading.pairs import (
     of_word,
 )
 from attacks.typographic.reading.settings import knobs_of
-from attacks.typographic.reading.source import measuring_of
+from attacks.typographic.reading.source import at_class_token
 from attacks.typographic.rendering.cases import Case
 from attacks.typographic.rendering.render import DrawAt, Renderer
-from attacks.typographic.rendering.settings import checked_draw_at, prototype
+from attacks.typographic.rendering.settings import prototype
 from attacks.typographic.withholding import asked_of
 from clipprobe.arrays import none_for_nan
 from clipprobe.data import Failure, as_dataset
-from clipprobe.errors import DataError
+from clipprobe.errors import ConfigError, DataError
+from clipprobe.models import Clip
 from clipprobe.people import refuse_person_groups
 from clipprobe.zeroshot import TEMPLATES
 from clipprobe.zeroshot.classes import Classes, label_index
 from clipprobe.zeroshot.classifier import class_vectors
 from clipprobe.zeroshot.prompts import check_templates
-
-if TYPE_CHECKING:
-    from clipprobe.models import Clip
 
 Floats = npt.NDArray[np.float64]
 
@@ -101,9 +99,7 @@ class WhyImage:
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types, without images and all but the strongest neurons."""
         return {
-            "label": self.label,
-            "word": self.word,
-            "target": self.target,
+            **{name: getattr(self, name) for name in ("label", "word", "target", "gap")},
             "answers": dict(self.answers),
             "margins": dict(self.margins),
             "ink": self.ink.tolist(),
@@ -113,7 +109,6 @@ class WhyImage:
                 for name in ("direct", "direct_ink", "to", "back", "causal", "reading")
             },
             "neurons": [list(one) for one in self.strongest_neurons(50)],
-            "gap": self.gap,
             "provenance": dict(self.provenance),
         }
 
@@ -143,10 +138,10 @@ def why_image(
         DataError: the word means no class or the true one, or it cannot be drawn.
     """
     known = Classes(classes, synonyms)
-    settings = measuring_of(
-        clip, heads=1, neurons=1, n_random=20, tokens=tokens, ablation="zero",
-        batch_size=1, seed=seed,
-    )  # fmt: skip
+    cls = at_class_token(clip, tokens)
+    if draw_at not in get_args(DrawAt):
+        known_ways = ", ".join(get_args(DrawAt))
+        raise ConfigError(f"draw_at={draw_at!r} is unknown: use one of {known_ways}.")
     drawn_as = prototype(dict(knobs_of(attack) or {}), seed)
     record = as_dataset([Path(image) if isinstance(image, str) else image]).records[0]
     case = Case(record=record, label=label_index(known, label, record.id), cluster=record.id)
@@ -158,7 +153,7 @@ def why_image(
         attack=drawn_as,
         words=[word],
         seed=seed,
-        draw_at=checked_draw_at(draw_at),
+        draw_at=draw_at,
     )
     renderer.check()
     drawer = Drawer(clip, renderer)
@@ -167,7 +162,7 @@ def why_image(
         reason = images.reason if isinstance(images, Failure) else "it cannot be drawn"
         raise DataError(f"The image cannot be explained with {word!r}: {reason}.")
     vectors = class_vectors(clip, known.names, check_templates(templates))
-    measured = Measurer(clip, drawer, known, vectors, cls=settings.cls).measure([images])
+    measured = Measurer(clip, drawer, known, vectors, cls=cls).measure([images])
     heads = measured["heads"].reshape(1, 2, 2, -1)
     shape = measured["heads"].shape[-2:]
     return WhyImage(

@@ -89,10 +89,7 @@ def summarise(data: Measurements, settings: Measuring, audit_gap: float | None) 
         ],
         "heads": _head_rows(data, seed),
         "neurons": _neuron_rows(data, seed),
-        "random": {
-            "heads": _random(data.heads),
-            "neurons": _random(data.neurons),
-        },
+        "random": {"heads": _random(data.heads), "neurons": _random(data.neurons)},
         "curves": data.curves,
         "greedy": data.greedy,
         "checks": {

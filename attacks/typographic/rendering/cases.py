@@ -11,14 +11,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
+from attacks.typographic.datasets.attack_set import AttackSet
 from clipprobe.data import Dataset, Failure, ImageRecord
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.zeroshot.classes import Classes, key, label_index
-
-if TYPE_CHECKING:
-    from attacks.typographic.datasets.attack_set import AttackSet
 
 NO_WORD = ("", "blank", "none")
 

@@ -17,14 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from attacks.typographic.rendering.render import (
-    DIGEST_BYTES,
-    Caption,
-    Encoder,
-    Floats,
-    SizedImage,
-    ahead,
-)
+from attacks.typographic.rendering.render import DIGEST_BYTES, Caption, Encoder, Floats, SizedImage
+from clipprobe.data.stream import ahead
 from clipprobe.models.threads import one_thread_each
 from clipprobe.runs import Run
 

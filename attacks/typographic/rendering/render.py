@@ -7,44 +7,37 @@ or four, and for a resumed run.
 from __future__ import annotations
 
 import hashlib
-from collections import deque
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from attacks.typographic.attack.attack import TypographicAttack
-from attacks.typographic.attack.bands import letterboxed
 from attacks.typographic.attack.controls import CONDITIONS, with_controls
-from attacks.typographic.attack.result import AttackedImage
+from attacks.typographic.attack.result import AttackedImage, letterboxed
 from attacks.typographic.rendering.cases import Case
 from clipprobe.data import Failure, decode_image
 from clipprobe.errors import ConfigError, TextFitError, UnreadableImageError
 from clipprobe.stimuli.text import Box
 from clipprobe.zeroshot.classes import Classes, key
+from clipprobe.zeroshot.text_bank import TextEncoder
 
 DrawAt = Literal["model", "image"]
 #: Bytes of an image's SHA-256 that are kept: two of a billion meet with probability 1e-21.
 DIGEST_BYTES = 16
 Floats = npt.NDArray[np.float32]
-T = TypeVar("T")
-R = TypeVar("R")
 
 
-class Encoder(Protocol):
+class Encoder(TextEncoder, Protocol):
     """The part of :class:`clipprobe.Clip` that an audit uses."""
 
     preprocess: Any
-    d_embed: int
 
     def encode_images(self, images: Iterable[object], *, batch_size: int = 32) -> Floats: ...
-
-    def encode_texts(self, texts: Iterable[str]) -> Floats: ...
 
     def logits(self, images: Any, texts: Any) -> Floats: ...
 
@@ -241,29 +234,6 @@ def digest(image: Image.Image) -> str:
     digest_of = hashlib.sha256(f"{image.mode} {image.width}x{image.height} ".encode())
     digest_of.update(image.tobytes())
     return digest_of.hexdigest()[: 2 * DIGEST_BYTES]
-
-
-def ahead(
-    work: Callable[[T], R], items: Iterable[T], *, workers: int, window: int
-) -> Generator[R, None, None]:
-    """``map(work, items)`` in order, by threads that stay at most ``window`` items ahead.
-
-    ``workers=0`` works in the caller's thread. Closing the generator stops the threads.
-    """
-    if workers == 0:
-        yield from map(work, items)
-        return
-    pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="clipprobe-draw")
-    waiting: deque[Future[R]] = deque()
-    try:
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) >= window:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 @dataclass(frozen=True, slots=True)

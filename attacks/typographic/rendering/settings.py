@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any
 
 from attacks.typographic.attack.attack import TypographicAttack
 from attacks.typographic.attack.knobs import KNOBS
 from attacks.typographic.attack.presets import preset_knobs
-from attacks.typographic.rendering.render import DrawAt
 from clipprobe.errors import ConfigError, nearest
 from clipprobe.stimuli.text import DEFAULT_FONT, font_info, placeholder
 
@@ -37,16 +36,3 @@ def prototype(knobs: Mapping[str, Any], seed: int) -> TypographicAttack:
     font = font_info(str(settings.get("font", DEFAULT_FONT))).name
     settings["font"] = font  # a file by its content: paths differ between machines
     return TypographicAttack(word=placeholder(font), seed=seed, **settings)
-
-
-def checked_draw_at(draw_at: DrawAt) -> DrawAt:
-    """``model`` or ``image``.
-
-    Raises:
-        ConfigError: something else.
-    """
-    if draw_at not in get_args(DrawAt):
-        raise ConfigError(
-            f"draw_at={draw_at!r} is unknown: use one of {', '.join(get_args(DrawAt))}."
-        )
-    return draw_at

@@ -7,15 +7,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from attacks.typographic.scoring.metrics import Outcomes, paired, rate
+from attacks.typographic.scoring.metrics import Outcomes, correct, difference, paired, rate
 from clipprobe.figures.typographic import ORDER, TITLES
-from clipprobe.statistics import (
-    cluster_bootstrap,
-    difference_of_estimates,
-    difference_of_paired_proportions,
-    holm,
-    mcnemar,
-)
+from clipprobe.statistics import cluster_bootstrap, difference_of_estimates, mcnemar
 from clipprobe.study import Change
 
 
@@ -39,9 +33,7 @@ def differences(
     reading = _reading(first, second, seed)
     if reading is not None:
         rows.append(reading)
-    tested = [row for row in rows if row["mcnemar_p"] is not None]
-    for row, p in zip(tested, holm([row["mcnemar_p"] for row in tested]), strict=True):
-        row["holm_p"] = float(p)
+    correct(rows)
     n = {"pairs": 0, "only_a": 0, "only_b": 0}
     if "attack" in first and "attack" in second:
         shared = len(np.intersect1d(first["attack"].pair, second["attack"].pair))
@@ -69,12 +61,11 @@ def changes(summary: Mapping[str, Any]) -> Iterator[Change]:
 def _difference(name: str, x: Outcomes, y: Outcomes, outcome: str, seed: int) -> dict[str, Any]:
     before, after = getattr(x, outcome), getattr(y, outcome)
     independent = len(np.unique(x.cluster)) == len(x.cluster)
-    clusters = None if independent else x.cluster
     return {
         "name": name,
         "a": rate(before, x.cluster, seed=seed),
         "b": rate(after, x.cluster, seed=seed),
-        "difference": difference_of_paired_proportions(after, before, clusters=clusters, seed=seed),
+        "difference": difference(after, before, x.cluster, seed=seed),
         "mcnemar_p": mcnemar(before, after) if independent else None,
         "holm_p": None,
         "reason": "" if independent else "no test: several rows belong to one cluster",
@@ -94,25 +85,20 @@ def _reading(
         return None
     sides = [[_at(side[k], names) for k in ("attack", "nonsense")] for side in (first, second)]
     clusters = sides[0][0].cluster
-    resampling: dict[str, Any] = {"clusters": clusters, "seed": seed}
-    if len(np.unique(clusters)) == len(clusters):
-        resampling["clusters"] = None
     # As each audit computes it, so that both say the same of the same pairs.
-    effects = [
-        difference_of_paired_proportions(attack.hit, nonsense.hit, **resampling)
-        for attack, nonsense in sides
-    ]
-    a, b = (attack.hit.astype(float) - nonsense.hit for attack, nonsense in sides)
-    difference = cluster_bootstrap(b - a, **resampling)
-    if difference.low == difference.high:  # no resample differs, which is not certainty
-        difference = difference_of_estimates(
+    effects = [difference(attack.hit, plain.hit, clusters, seed=seed) for attack, plain in sides]
+    a, b = (attack.hit.astype(float) - plain.hit for attack, plain in sides)
+    independent = len(np.unique(clusters)) == len(clusters)
+    change = cluster_bootstrap(b - a, clusters=None if independent else clusters, seed=seed)
+    if change.low == change.high:  # no resample differs, which is not certainty
+        change = difference_of_estimates(
             effects[1], effects[0], n=len(names), why="all pairs changed alike"
         )
     return {
         "name": "reading effect",
         "a": effects[0],
         "b": effects[1],
-        "difference": difference,
+        "difference": change,
         "mcnemar_p": None,
         "holm_p": None,
         "reason": "no test: a difference of differences is not a yes/no outcome; see its interval",

@@ -27,6 +27,7 @@ PANELS = 3
 _METRICS = ("accuracy", "pairwise_accuracy", "targeted_success", "untargeted_success")
 _METRICS_OF_CONTROLS = ("accuracy", "targeted_success")
 _CONTROLS = ("true", "blank", "scrambled", "nonsense")
+_OF_EFFECT = ("estimate", "mcnemar_p", "holm_p", "meaning")
 _DENOMINATORS = {
     "all": "all images",
     "clean_right": "right when clean",
@@ -114,13 +115,7 @@ def _effects(summary: Mapping[str, Any]) -> list[Block]:
         Table(
             ["effect", "difference", "McNemar p", "Holm p", "meaning"],
             [
-                [
-                    name.replace("_", " "),
-                    item["estimate"],
-                    item["mcnemar_p"],
-                    item["holm_p"],
-                    item["meaning"],
-                ]
+                [name.replace("_", " "), *(item[column] for column in _OF_EFFECT)]
                 for name, item in effects.items()
             ],
             "Paired over the same images, 95 % intervals; p exact, Holm over the rows.",
@@ -217,19 +212,17 @@ def _notes(summary: Mapping[str, Any]) -> list[str]:
         "images (photographed objects) else. They say nothing about other images, words, "
         "fonts or prompts than those used here.",
     ]
-    if summary["natural"] and "synth" in summary["conditions"]:
-        return [
-            *notes,
-            "These images carried their words already. Clean, photographed and synthetic twin "
-            "show one scene and are compared in pairs. There is no nonsense-word control, so what "
-            "is reading and what is clutter cannot be told apart.",
-        ]
     if summary["natural"]:
+        twins = (
+            "Clean, photographed and synthetic twin show one scene and are compared in pairs. "
+            "There is"
+            if "synth" in summary["conditions"]
+            else "Clean and attacked are different photographs of one object, and there is"
+        )
         return [
             *notes,
-            "These images carried their words already. Clean and attacked are different "
-            "photographs of one object, and there is no nonsense-word control, so what is reading "
-            "and what is clutter cannot be told apart.",
+            f"These images carried their words already. {twins} no nonsense-word control, so what "
+            "is reading and what is clutter cannot be told apart.",
         ]
     return [
         *notes,

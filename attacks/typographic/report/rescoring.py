@@ -70,15 +70,14 @@ def with_columns(table: Any, pairs: Pairs, word: Any, answer: Any) -> Any:
     """The table with the scores of its own rows; null where a row has no attack word."""
     import pyarrow as pa
 
-    logits: list[float | None] = [None] * table.num_rows
-    answers: list[str | None] = [None] * table.num_rows
     own = np.unique(pairs.row, return_index=True)[1]
-    conditions = table["condition"].to_pylist()
-    words = table["word"].to_pylist()
-    for i in own:
-        row = int(pairs.row[i])
-        answers[row] = answer[i]
-        if words[row] or conditions[row] != "clean":  # a blank photograph has no word of its own
-            logits[row] = float(word[i])
+    rows = pairs.row[own]
+    answers = np.full(table.num_rows, None, object)
+    answers[rows] = answer[own]
+    columns = columns_of(table.select(["word", "condition"]))
+    # A blank photograph has no word of its own.
+    has_word = (columns["word"][rows] != "") | (columns["condition"][rows] != "clean")
+    logits = np.full(table.num_rows, None, object)
+    logits[rows[has_word]] = word[own][has_word]
     table = table.append_column("logit_word", pa.array(logits, pa.float32()))
     return table.append_column("union_answer", pa.array(answers, pa.string()))

@@ -16,6 +16,7 @@ from attacks.typographic.scoring.metrics import (
     margin_shift,
     rate,
 )
+from attacks.typographic.scoring.pairs import clean_twins
 from clipprobe.statistics import Estimate, undefined
 from clipprobe.zeroshot.classes import Classes
 
@@ -107,10 +108,9 @@ def natural_outcomes(data: Mapping[str, Any]) -> dict[str, Outcomes]:
     else the photographs of one condition are not partners of those of another.
     """
     outcomes = {}
-    pair = data["cluster" if _one_each(data) else "image"]
-    twins: dict[str, int] = {}
-    for row in np.flatnonzero(data["condition"] == "clean"):
-        twins.setdefault(data["cluster"][row], int(row))
+    kinds = list(zip(data["cluster"], data["condition"], strict=True))
+    pair = data["cluster" if len(set(kinds)) == len(kinds) else "image"]
+    twins = clean_twins(data)
     rows = np.flatnonzero(data["condition"] != "clean")
     for condition in dict.fromkeys(data["condition"][rows]):
         own = rows[data["condition"][rows] == condition]
@@ -135,12 +135,6 @@ def natural_outcomes(data: Mapping[str, Any]) -> dict[str, Outcomes]:
             margin=np.where(aimed, of_target - of_answer, np.nan),
         )
     return outcomes
-
-
-def _one_each(data: Mapping[str, Any]) -> bool:
-    """Whether no object has two images of one condition."""
-    rows = list(zip(data["cluster"], data["condition"], strict=True))
-    return len(set(rows)) == len(rows)
 
 
 def _headline(

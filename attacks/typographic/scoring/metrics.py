@@ -13,8 +13,8 @@ Every rate has a 95 % Wilson interval where each image counts once, and a bootst
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -51,14 +51,7 @@ class Outcomes:
 
     def take(self, rows: npt.NDArray[Any]) -> Outcomes:
         """Some of the rows."""
-        return Outcomes(
-            pair=self.pair[rows],
-            cluster=self.cluster[rows],
-            correct=self.correct[rows],
-            hit=self.hit[rows],
-            has_target=self.has_target[rows],
-            margin=self.margin[rows],
-        )
+        return Outcomes(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
 
 def rate(hits: Bools, clusters: npt.NDArray[np.str_], *, seed: int) -> Estimate:
@@ -77,6 +70,14 @@ def rate(hits: Bools, clusters: npt.NDArray[np.str_], *, seed: int) -> Estimate:
         high=max(bound.high, estimate.value),
         n=estimate.n,
         method=f"Wilson over {len(distinct)} clusters, which are all alike, 95 %",
+    )
+
+
+def difference(x: Bools, y: Bools, clusters: npt.NDArray[np.str_], *, seed: int) -> Estimate:
+    """A paired difference of shares: over rows where they are independent, else over clusters."""
+    independent = len(np.unique(clusters)) == len(clusters) > 0
+    return difference_of_paired_proportions(
+        x, y, clusters=None if independent else clusters, seed=seed
     )
 
 
@@ -184,7 +185,6 @@ EFFECTS: Mapping[str, tuple[str, str, str, str]] = {
 def effects(conditions: Mapping[str, Outcomes], *, seed: int) -> dict[str, dict[str, Any]]:
     """Every paired difference that the conditions allow, with exact McNemar and Holm."""
     figures: dict[str, dict[str, Any]] = {}
-    tested: list[str] = []
     for name, (outcome, first, second, meaning) in EFFECTS.items():
         if first not in conditions or second not in conditions:
             continue
@@ -195,9 +195,7 @@ def effects(conditions: Mapping[str, Outcomes], *, seed: int) -> dict[str, dict[
         x, y = getattr(a, outcome), getattr(b, outcome)
         independent = len(np.unique(a.cluster)) == len(a.cluster) > 0
         figures[name] = {
-            "estimate": difference_of_paired_proportions(
-                x, y, clusters=None if independent else a.cluster, seed=seed
-            ),
+            "estimate": difference(x, y, a.cluster, seed=seed),
             "outcome": outcome,
             "of": first,
             "minus": second,
@@ -205,17 +203,18 @@ def effects(conditions: Mapping[str, Outcomes], *, seed: int) -> dict[str, dict[
             "mcnemar_p": mcnemar(x, y) if independent else None,
             "holm_p": None,
         }
-        if independent:
-            tested.append(name)
-        else:
-            figures[name]["reason"] = (
-                "no test: several rows belong to one cluster, or there is none"
-            )
-    if tested:
-        corrected = holm([figures[name]["mcnemar_p"] for name in tested])
-        for name, p in zip(tested, corrected, strict=True):
-            figures[name]["holm_p"] = float(p)
+        if not independent:
+            why = "no test: several rows belong to one cluster, or there is none"
+            figures[name]["reason"] = why
+    correct(figures.values())
     return figures
+
+
+def correct(rows: Iterable[dict[str, Any]]) -> None:
+    """Set ``holm_p`` of the rows that were tested, over all of them."""
+    tested = [row for row in rows if row["mcnemar_p"] is not None]
+    for row, p in zip(tested, holm([row["mcnemar_p"] for row in tested]), strict=True):
+        row["holm_p"] = float(p)
 
 
 def margin_shift(attacked: Outcomes, clean: Outcomes, *, seed: int) -> Estimate:

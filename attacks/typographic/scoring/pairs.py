@@ -58,31 +58,34 @@ def make_pairs(data: Mapping[str, Any], classes: Classes, *, natural: bool) -> P
         data: Columns of the table as object arrays.
     """
     meaning_of = meanings(data["word"], classes)
-    own = np.array(
-        [
-            bool(word) and not classes.same(word, label)
-            for word, label in zip(meaning_of, data["label"], strict=True)
-        ],
-        dtype=bool,
+    own = [
+        bool(word) and not classes.same(word, label)
+        for word, label in zip(meaning_of, data["label"], strict=True)
+    ]
+    row = of = np.flatnonzero(own)
+    if natural:
+        twins, pair = clean_twins(data), data["image"]
+        with_twin = np.array([r for r in row if data["cluster"][r] in twins], dtype=int)
+        clean = np.array([twins[data["cluster"][r]] for r in with_twin], dtype=int)
+        row, of = np.concatenate([row, clean]), np.concatenate([of, with_twin])
+    else:
+        both = zip(data["image"], data["word"], strict=True)
+        pair = np.array([f"{image}\x1f{word}" for image, word in both], object)
+    return Pairs(
+        row=row,
+        pair=pair[of],
+        condition=data["condition"][row],
+        cluster=data["cluster"][of],
+        pixels=data["pixels"][row],
+        label=data["label"][of],
+        word=meaning_of[of],
     )
-    rows = np.flatnonzero(own)
-    if not natural:
-        pair = [
-            f"{image}\x1f{word}" for image, word in zip(data["image"], data["word"], strict=True)
-        ]
-        return _pairs(data, rows, rows, np.array(pair, object), meaning_of)
-    twins: dict[str, int] = {}
-    for row in np.flatnonzero(data["condition"] == "clean"):
-        twins.setdefault(data["cluster"][row], int(row))
-    with_twin = np.array([r for r in rows if data["cluster"][r] in twins], dtype=int)
-    clean = np.array([twins[data["cluster"][r]] for r in with_twin], dtype=int)
-    return _pairs(
-        data,
-        np.concatenate([rows, clean]),
-        np.concatenate([rows, with_twin]),
-        data["image"],
-        meaning_of,
-    )
+
+
+def clean_twins(data: Mapping[str, Any]) -> dict[str, int]:
+    """The first clean row of each object."""
+    rows = np.flatnonzero(data["condition"] == "clean")
+    return {data["cluster"][row]: int(row) for row in rows[::-1]}
 
 
 def meanings(words: Any, classes: Classes) -> Texts:
@@ -94,15 +97,3 @@ def meanings(words: Any, classes: Classes) -> Texts:
         first = spelling.setdefault(classes.meaning(word), word)
         names[word] = first if index is None else classes.names[index]
     return np.array([names[word or ""] for word in words], dtype=object)
-
-
-def _pairs(data: Mapping[str, Any], row: Any, of: Any, pair: Any, meaning_of: Texts) -> Pairs:
-    return Pairs(
-        row=row,
-        pair=pair[of],
-        condition=data["condition"][row],
-        cluster=data["cluster"][of],
-        pixels=data["pixels"][row],
-        label=data["label"][of],
-        word=meaning_of[of],
-    )

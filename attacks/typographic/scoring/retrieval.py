@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from attacks.typographic.rendering.render import Encoder, Floats
 from attacks.typographic.rendering.stored import VectorStore
-from attacks.typographic.scoring.metrics import rate
+from attacks.typographic.scoring.metrics import difference, rate
 from clipprobe.runs import Run
 from clipprobe.statistics import Estimate, difference_of_paired_proportions, undefined, wilson
 from clipprobe.zeroshot.classes import Classes
@@ -166,6 +166,6 @@ def _recall(rank: Any, k: int, rivals: int, clusters: Any, *, seed: int) -> Esti
 def _drop(clean: Any, now: Any, k: int, rivals: int, clusters: Any, seed: int) -> Estimate:
     if (nothing := _trivial(k, rivals)) is not None:
         return nothing
-    if clusters is not None and len(np.unique(clusters)) == len(clusters):
-        clusters = None
-    return difference_of_paired_proportions(clean <= k, now <= k, clusters=clusters, seed=seed)
+    if clusters is None:
+        return difference_of_paired_proportions(clean <= k, now <= k, seed=seed)
+    return difference(clean <= k, now <= k, clusters, seed=seed)

@@ -79,18 +79,10 @@ def case_rows(
 
 
 def natural_row(case: Case, scored: Scored, classes: Classes) -> dict[str, Any]:
-    """The row of one photographed image; its condition follows from the word on it."""
-    condition = natural_condition(case, classes)
-    return _row(case, scored, case.word or "", condition, classes, aim=case.aim)
-
-
-def natural_condition(case: Case, classes: Classes) -> str:
-    """What the data set says, or ``clean`` without a word, ``true`` or ``attack``."""
-    if case.condition:
-        return case.condition
-    if not case.word:
-        return "clean"
-    return "true" if classes.same(case.word, classes.names[case.label]) else "attack"
+    """The row of one photographed image; its condition follows from the word on it, if unsaid."""
+    word, label = case.word or "", classes.names[case.label]
+    follows = "true" if word and classes.same(word, label) else "attack" if word else "clean"
+    return _row(case, scored, word, case.condition or follows, classes, aim=case.aim)
 
 
 def _row(

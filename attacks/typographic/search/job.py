@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -200,7 +200,11 @@ def _verify(
     attack(oracle.base).image.save(buffer, "PNG")
     written = run.write_bytes(f"parts/{BEST}", buffer.getvalue())
     classes = oracle.goal.classes
-    ask = _asker(oracle)
+
+    def ask(image: Image.Image) -> tuple[int, bool, float]:
+        vectors = oracle.clip.encode_images([image], batch_size=oracle.batch_size)
+        return oracle.goal.judge(oracle.clip.logits(vectors, oracle.classifier)[0])
+
     _, verified, _ = ask(decode_image(written))
     controls = {}
     # The attack fits as it is; a longer control word is shrunk rather than left out.
@@ -217,11 +221,3 @@ def _verify(
             "margin": margin,
         }  # fmt: skip
     return verified, controls, buffer.getvalue()
-
-
-def _asker(oracle: Oracle) -> Callable[[Image.Image], tuple[int, bool, float]]:
-    def ask(image: Image.Image) -> tuple[int, bool, float]:
-        vectors = oracle.clip.encode_images([image], batch_size=oracle.batch_size)
-        return oracle.goal.judge(oracle.clip.logits(vectors, oracle.classifier)[0])
-
-    return ask

@@ -12,17 +12,7 @@ from attacks.typographic.search.oracle import Oracle
 from attacks.typographic.search.result import Arm, SearchResult, found_of
 from clipprobe.data import decode_image
 from clipprobe.figures.typographic import budget_chart
-from clipprobe.report import (
-    Block,
-    Chart,
-    Images,
-    Numbers,
-    Page,
-    Paragraph,
-    Section,
-    Table,
-    Warning,
-)
+from clipprobe.report import Block, Chart, Images, Numbers, Page, Paragraph, Section, Table, Warning
 from clipprobe.report.sections import how_to_read, settings_rows
 from clipprobe.runs import Run
 

@@ -12,17 +12,17 @@ from dataclasses import replace
 from typing import Any
 
 from attacks.typographic.attack.attack import TypographicAttack
-from attacks.typographic.rendering.render import Encoder, ahead
+from attacks.typographic.rendering.render import Encoder
 from attacks.typographic.rendering.unwritten import Unwritten, left_out, require_some, unwritten
 from attacks.typographic.stroop.cards import Deck, checked_colours
 from attacks.typographic.stroop.report import build_page
-from attacks.typographic.stroop.scoring import COLUMNS, columns_of
 from attacks.typographic.stroop.settings import StroopAudit
 from attacks.typographic.stroop.sources import CardImage, Cards, cards_of_folder, drawn_cards
-from attacks.typographic.stroop.summary import summarise
+from attacks.typographic.stroop.summary import COLUMNS, columns_of, summarise
 from clipprobe.arrays import softmax
 from clipprobe.data import Failure
 from clipprobe.data.images import batches
+from clipprobe.data.stream import ahead
 from clipprobe.errors import DataError, TextFitError, UnreadableImageError
 from clipprobe.memory import fitting_batch
 from clipprobe.people import in_sentences, refuse_person_groups

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -122,8 +123,7 @@ class Deck:
 
     def nonsense_words(self) -> list[str]:
         """Words of the length and rhythm of colour words that mean nothing here."""
-        names, used = list(self.colours), {name.lower() for name in self.colours}
-        used.add(self.control.lower())
+        names, used = list(self.colours), {name.lower() for name in (*self.colours, self.control)}
         words: list[str] = []
         for i in range(self.nonsense):
             word = nonsense_word(
@@ -152,32 +152,28 @@ class Deck:
                     kind = "congruent" if word == ink else "incongruent"
                     if word == self.control or word in nonsense:
                         kind = "control" if word == self.control else "nonsense"
-                    for v, (font, size, rank, place) in enumerate(designs):
-                        cards.append(
-                            Card(
-                                ink=ink,
-                                word=word,
-                                kind=kind,
-                                presentation=presentation,
-                                variant=v,
-                                font=font,
-                                size=size,
-                                ground=grounds[rank % len(grounds)],
-                                place=place,
-                            )
+                    cards += [
+                        Card(
+                            ink=ink,
+                            word=word,
+                            kind=kind,
+                            presentation=presentation,
+                            variant=v,
+                            ground=grounds[v % len(grounds)],
+                            **design,
                         )
+                        for v, design in enumerate(designs)
+                    ]
         return cards
 
-    def _design(self, variant: int) -> tuple[str, float, int, tuple[float, float]]:
-        """Font, size, rank of the ground and place of one variant; each is used equally often."""
-        source = rng(self.seed, "stroop", variant)
-        x, y = source.integers(0, 101, size=2) / 100
-        return (
-            self.fonts[variant % len(self.fonts)],
-            self.sizes[(variant // len(self.fonts) + variant) % len(self.sizes)],
-            variant,
-            (float(x), float(y)),
-        )
+    def _design(self, variant: int) -> dict[str, Any]:
+        """Font, size and place of one variant; each is used equally often."""
+        x, y = rng(self.seed, "stroop", variant).integers(0, 101, size=2) / 100
+        return {
+            "font": self.fonts[variant % len(self.fonts)],
+            "size": self.sizes[(variant // len(self.fonts) + variant) % len(self.sizes)],
+            "place": (float(x), float(y)),
+        }
 
 
 def draw_card(card: Card, colours: Mapping[str, Color], side: int) -> Image.Image:

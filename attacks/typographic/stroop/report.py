@@ -14,6 +14,7 @@ from clipprobe.report.numbers import decimals
 from clipprobe.report.sections import how_to_read, in_short, settings_rows
 from clipprobe.runs import Run
 
+_SHARES = ("ink", "word", "other", "read")
 _EXPLAINED = {
     "upright": "as written",
     "mirrored": "left and right exchanged",
@@ -62,18 +63,8 @@ def _answers(parts: Mapping[str, Any]) -> list[Block]:
     rows, effects = [], []
     for name, part in parts.items():
         for kind in KINDS:
-            if kind in part["kinds"]:
-                numbers = part["kinds"][kind]
-                rows.append(
-                    [
-                        name,
-                        kind,
-                        numbers["ink"],
-                        numbers["word"],
-                        numbers["other"],
-                        numbers.get("read"),
-                    ]
-                )
+            if numbers := part["kinds"].get(kind):
+                rows.append([name, kind, *(numbers.get(share) for share in _SHARES)])
         for control in ("control", "nonsense"):
             effect = part[f"reading_effect_over_{control}"]
             if effect["value"] is not None:

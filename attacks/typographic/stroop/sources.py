@@ -18,6 +18,9 @@ from clipprobe.errors import DataError
 #: What the last part of a sub-folder's name says about its cards.
 _FOLDERS = {"inv": "inverted", "inverted": "inverted", "mir": "mirrored", "mirrored": "mirrored"}
 
+#: What a drawn card says of itself as it is.
+_FACTS = ("presentation", "kind", "ink", "word", "variant", "font", "size")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardImage:
@@ -37,8 +40,7 @@ class CardImage:
 
     def facts(self) -> dict[str, Any]:
         """The columns of the result table that do not depend on the model."""
-        names = ("presentation", "kind", "ink", "word", "variant", "font", "size", "ground")
-        return {"card": self.id, **{name: getattr(self, name) for name in names}}
+        return {"card": self.id, **{name: getattr(self, name) for name in (*_FACTS, "ground")}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +68,8 @@ def drawn_cards(deck: Deck, side: int) -> Cards:
         cards=tuple(
             CardImage(
                 id=card.id,
-                presentation=card.presentation,
-                kind=card.kind,
-                ink=card.ink,
-                word=card.word,
-                variant=card.variant,
-                font=card.font,
-                size=card.size,
                 ground=str(card.ground),
+                **{name: getattr(card, name) for name in _FACTS},
                 image=partial(draw_card, card, deck.colours, side),
             )
             for card in deck.cards()

@@ -22,7 +22,11 @@ Design = Literal["one-factor", "factorial"]
 Level = Any
 Factors = Mapping[str, Sequence[Level] | None] | Sequence[str]
 
-_GRIDS: dict[str, tuple[Level, ...]] = {
+#: Settings that can be factors; one that is itself drawn from several values cannot.
+FACTORS = tuple(name for name in KNOBS if name != "varies")
+#: Levels of a factor for which none are given. Switches and settings with a fixed list of choices
+#: need no entry: they take all of it.
+DEFAULT_GRIDS: dict[str, tuple[Level, ...]] = {
     "size": (0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4),
     "position": tuple(f"r{row}c{column}" for row in range(1, 5) for column in range(1, 5)),
     "copies": (1, 2, 4, 8, 16),
@@ -43,11 +47,6 @@ _GRIDS: dict[str, tuple[Level, ...]] = {
     "misspelt": (0, 1, 2, 3, 4),
     "repeated": (1, 2, 4, 8),
 }
-#: Settings that can be factors; one that is itself drawn from several values cannot.
-FACTORS = tuple(name for name in KNOBS if name != "varies")
-#: Levels of a factor for which none are given, for the settings that an attack has. Switches and
-#: settings with a fixed list of choices need no entry: they take all of it.
-DEFAULT_GRIDS = {name: levels for name, levels in _GRIDS.items() if name in FACTORS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,39 +91,32 @@ class Grid:
         return all(_number(level) for level in self.factors[factor])
 
 
-def build(factors: Factors, design: str, base: TypographicAttack) -> Grid:
+def build(factors: Factors, design: Design, base: TypographicAttack) -> Grid:
     """The grid of a sweep.
 
     Args:
         factors: Levels by setting, None for the default ones; or texts as :func:`parse_factors`
             takes them.
-        design: ``one-factor`` or ``factorial``.
         base: The attack of what is not varied.
     Raises:
         ConfigError: no factor, an unknown one, no or equal levels, or a cell that cannot be
             written.
     """
-    if design not in get_args(Design):
-        raise ConfigError(
-            f"design={design!r} is unknown: use one of {', '.join(get_args(Design))}."
-        )
     if isinstance(factors, str):
         factors = [factors]
     given_factors = dict(factors) if isinstance(factors, Mapping) else parse_factors(factors)
     if not given_factors:
         raise ConfigError(f"A sweep needs a factor: give one of {', '.join(FACTORS)}.")
     for name in given_factors:
-        if name in (getattr(base, "varies", None) or {}):
+        if name in (base.varies or {}):
             raise ConfigError(
                 f"The base draws {name!r} anew for each image, so it cannot be a factor, too: "
                 "choose one of the two."
             )
     levels = {name: _levels(name, values) for name, values in given_factors.items()}
     if design == "factorial":
-        settings = [
-            dict(zip(levels, combination, strict=True))
-            for combination in itertools.product(*levels.values())
-        ]
+        combinations = itertools.product(*levels.values())
+        settings = [dict(zip(levels, one, strict=True)) for one in combinations]
     else:
         settings = [{name: level} for name, values in levels.items() for level in values]
     cells: dict[str, Cell] = {}
@@ -137,12 +129,7 @@ def build(factors: Factors, design: str, base: TypographicAttack) -> Grid:
                 attack=attack,
                 levels={name: getattr(attack, name) for name in levels},
             )
-    return Grid(
-        design="factorial" if design == "factorial" else "one-factor",
-        factors=levels,
-        cells=tuple(cells.values()),
-        base=base,
-    )
+    return Grid(design=design, factors=levels, cells=tuple(cells.values()), base=base)
 
 
 def default_levels(name: str) -> tuple[Level, ...]:

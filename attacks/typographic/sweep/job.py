@@ -12,12 +12,10 @@ from typing import Any
 
 from attacks.typographic.choosing.scores import WordScores, word_texts
 from attacks.typographic.engine import Engine, nothing_attacked
-from attacks.typographic.rendering.cases import Case
 from attacks.typographic.sweep.grid import Grid, level_name
 from attacks.typographic.sweep.report import build_page
 from attacks.typographic.sweep.summary import summarise
 from attacks.typographic.task import Task
-from clipprobe.data import Failure
 from clipprobe.errors import DataError
 from clipprobe.runs import Run
 from clipprobe.statistics import Estimate
@@ -81,32 +79,23 @@ class Job:
             reason = next((failure.reason for failure in [*unfit, *lost]), "")
         if all(not table.num_rows for table in tables[1:]):
             raise DataError(f"In no cell could a word be written on any image ({reason}).")
-        return self._outcome(pa.concat_tables(tables), usable, words, without, failed, left_out)
-
-    def _outcome(
-        self,
-        table: Any,
-        cases: Sequence[Case],
-        words: Mapping[str, Sequence[str]],
-        without: Sequence[int],
-        failed: Sequence[Failure],
-        left_out: Sequence[Failure],
-    ) -> Outcome[None]:
+        table = pa.concat_tables(tables)
         summary = summarise(
-            table, self.grid, self.task.classes, level=self.level, left_out=without,
-            seed=self.task.seed,
-        )  # fmt: skip
-        summary["warnings"] += self.notes
-        if self.hold is not None:
-            summary["warnings"].insert(0, self.hold)
+            table, self.grid, task.classes, level=self.level, left_out=without, seed=task.seed
+        )
+        summary["warnings"] = [
+            *([self.hold] if self.hold else []),
+            *summary["warnings"],
+            *self.notes,
+        ]
         summary["n"].update(failed=len(failed), skipped=len(left_out))
         cells = (CELLS, [cell_row(item) for item in summary["cells"]])
         return Outcome(
             value=None,
-            files=[(RESULTS, table), cells] if self.hold is None else [cells],
+            files=[cells] if self.hold else [(RESULTS, table), cells],
             summary=lambda: summary,
-            page=lambda run: build_page(run, self.grid, self.task, cases, words),
-            used=len(cases),
+            page=lambda run: build_page(run, self.grid, task, usable, words),
+            used=len(usable),
             skipped=len(left_out),
             failed=len(failed),
             failures=[*failed, *left_out],

@@ -31,12 +31,8 @@ def lead_of(summary: Mapping[str, Any], grid: Grid) -> Lead:
         evidence=evidence,
         figure=Intervals(
             rows=[
-                (
-                    f"{factor} {point['name']}",
-                    "",
-                    [point["targeted_success"], point["control_success"]],
-                )
-                for point in points_of[::step]
+                (f"{factor} {one['name']}", "", [one["targeted_success"], one["control_success"]])
+                for one in points_of[::step]
             ],
             series=("answered with the written word", "the same, a nonsense word in its place"),
             axis="share of the images that are right when clean, with 95 % intervals"

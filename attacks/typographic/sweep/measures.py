@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from attacks.typographic.report.summary import written_outcomes
+from attacks.typographic.report.summary import columns_of, written_outcomes
 from attacks.typographic.scoring.metrics import Outcomes, condition_rates, effects, paired
 from attacks.typographic.sweep.settings import CONTROL
 from clipprobe.statistics import Estimate, undefined
@@ -42,7 +42,7 @@ def by_cell(table: Any, numbers: Sequence[int]) -> tuple[Outcomes, dict[int, Con
             an audit.
         numbers: Of all cells; one that wrote on no image has no conditions.
     """
-    data = {name: np.asarray(table[name].to_pylist(), object) for name in table.column_names}
+    data = columns_of(table)
     cell = np.array([-1 if number is None else number for number in data.pop("cell")])
 
     def part(number: int) -> Conditions:

@@ -40,15 +40,12 @@ def build_page(
     """The page, from what is in the run folder; one image is drawn again at every level."""
     summary = run.read_json("summary.json")
     n = summary["n"]
-    sections = [
-        in_short(summary),
-    ]
+    sections = [in_short(summary)]
     for factor in grid.factors:
         blocks = _curve(summary, grid, factor)
         if run.has("results.parquet"):  # else single images are withheld
-            blocks.append(
-                _strip(grid, factor, task.renderer, cases[0], words[cases[0].record.id][0])
-            )
+            word = words[cases[0].record.id][0]
+            blocks.append(_strip(grid, factor, task.renderer, cases[0], word))
         sections.append(Section(f"Over {factor}", blocks))
     if grid.design == "factorial" and len(grid.factors) == 2:
         sections.append(Section("Over both", _maps(summary, grid)))
@@ -108,17 +105,8 @@ def _trend_table(trends: Mapping[str, Any], factor: str) -> Table:
             for s in entry["steps_back"]
         )
         monotone = {True: "none is shown", False: "yes", None: "not asked"}[entry["monotone"]]
-        rows.append(
-            [
-                name.replace("_", " "),
-                entry["direction"],
-                entry["z"],
-                entry["p"],
-                entry["n_informative"],
-                monotone,
-                steps or entry["reason"],
-            ]
-        )
+        numbers = [entry[column] for column in ("direction", "z", "p", "n_informative")]
+        rows.append([name.replace("_", " "), *numbers, monotone, steps or entry["reason"]])
     return Table(
         ["outcome", "trend", "z", "p", "images that differ", "steps back", "which, or why not"],
         rows,
@@ -171,17 +159,8 @@ def _worst(summary: Mapping[str, Any]) -> list[Block]:
     ):
         cell = worst[name]
         where = cells[cell["cell"]]["name"] if cell["cell"] >= 0 else cell["reason"]
-        rows.append(
-            [
-                title,
-                where,
-                cell["observed"],
-                cell["confirmed"],
-                cell["floor"],
-                cell["floor_bound"],
-                cell["p"],
-            ]
-        )
+        numbers = ("observed", "confirmed", "floor", "floor_bound", "p")
+        rows.append([title, where, *(cell[number] for number in numbers)])
     return [
         Table(
             [
@@ -223,12 +202,7 @@ def _cells(summary: Mapping[str, Any]) -> Table:
     return Table(
         ["cell", "drawn px", "did not fit", *_LISTED.values()],
         [
-            [
-                cell["name"],
-                cell["size_px"],
-                cell["left_out"],
-                *(cell[measure] for measure in _LISTED),
-            ]
+            [cell[column] for column in ("name", "size_px", "left_out", *_LISTED)]
             for cell in cells[:LISTED_CELLS]
         ],
         f"{min(len(cells), LISTED_CELLS):,} of {len(cells):,} cells; cells.csv has all, with every "

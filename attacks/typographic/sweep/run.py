@@ -91,9 +91,15 @@ def prepare_sweep(settings: TypographicSweep, clip: Encoder) -> Plan[None]:
             "with {label} alone."
         )
     hold = task.hold()
-    n, per_cell = len(task.cases), task.words_per_image * len(kinds)
-    _check_size(n, per_cell, len(grid.cells), settings.max_encodings)
-    fitting_batch(clip, task.batch_size, n * (1 + per_cell * len(grid.cells)))
+    n, per_image = len(task.cases), 1 + task.words_per_image * len(kinds) * len(grid.cells)
+    if n * per_image > settings.max_encodings:
+        raise ConfigError(
+            f"The grid has {len(grid.cells):,} cells, so {n:,} images could need "
+            f"{n * per_image:,} encodings, more than max_encodings={settings.max_encodings:,}: use "
+            f"fewer levels, design='one-factor' or a limit on the images, or allow "
+            f"{n * per_image:,}."
+        )
+    fitting_batch(clip, task.batch_size, n * per_image)
     why = _unwritten(grid, task)
     task = replace(task, words=replace(task.words, unfit=frozenset(why)))
     task.renderer.check()
@@ -119,23 +125,12 @@ def prepare_sweep(settings: TypographicSweep, clip: Encoder) -> Plan[None]:
         provenance=clip.provenance(),
         dataset=task.dataset.describe(),
         workload=lambda: Workload(
-            images=n * (1 + per_cell * len(grid.cells)),
+            images=n * per_image,
             texts=len({*task.classes.names, *task.possible}) * len(task.templates),
             at_most=True,
             reason="equal images are encoded once",
         ),
     )
-
-
-def _check_size(n_cases: int, per_cell: int, n_cells: int, most: int) -> None:
-    """Raises ConfigError where the grid could need more encodings than allowed."""
-    needed = n_cases * (1 + per_cell * n_cells)
-    if needed > most:
-        raise ConfigError(
-            f"The grid has {n_cells:,} cells, so {n_cases:,} images could need {needed:,} "
-            f"encodings, more than max_encodings={most:,}: use fewer levels, design='one-factor' "
-            f"or a limit on the images, or allow {needed:,}."
-        )
 
 
 def _unwritten(grid: Grid, task: Task) -> Unwritten:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from attacks.typographic.report.findings import warnings as audit_warnings
+from attacks.typographic.report.summary import columns_of
 from attacks.typographic.scoring.metrics import Outcomes, rate
 from attacks.typographic.sweep.grid import Cell, Grid, level_name
 from attacks.typographic.sweep.measures import (
@@ -209,10 +210,7 @@ def _warnings(
     grid: Grid,
     left_out: Sequence[int],
 ) -> list[str]:
-    data = {
-        name: np.asarray(table[name].to_pylist(), object)
-        for name in ("label", "condition", "target", "word")
-    }
+    data = columns_of(table.select(["label", "condition", "target", "word"]))
     texts = audit_warnings(data, classes, accuracy)
     partial = [cell for cell in grid.cells if left_out[cell.number]]
     if partial:

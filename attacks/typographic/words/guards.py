@@ -16,6 +16,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from clipprobe.blocked import is_blocked
 from clipprobe.errors import DataError
 from clipprobe.zeroshot.classes import Classes, key
 
@@ -97,8 +98,6 @@ class Guard:
         Raises:
             DataError: names the words.
         """
-        from clipprobe.neurons.words import is_blocked
-
         if named := [word for word in words if self.forbids(word)]:
             raise DataError(
                 f"{len(named)} attack word(s) are forbidden ({_some(named)}): take them out of the "

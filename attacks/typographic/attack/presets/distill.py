@@ -1,40 +1,20 @@
 """The attack of the Distill article: nine words, eight places (Goh et al. 2021, CC-BY 4.0).
 
 Places, size and outline were read off the published pair of a Chihuahua before and after
-(``static/typographic/small_attacks``, 288 x 288 px): DejaVu Sans of 20 px per em with a black
-outline of 2 px, the pen at ``(x, y)`` on the baseline.
+(``static/typographic/small_attacks``, 288 x 288 px): DejaVu Sans of 20 px per em, whose line height
+is 19.375 px, with a black outline of 2 px, the pen at ``(x, y)`` on the baseline.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import resources
 
-from attacks.typographic.attack.presets.record import Preset
+from pydantic import TypeAdapter
 
-SIDE = 288
-#: Where the pen begins, in pixels of a 288 px image.
-_PEN = (22, 41)
-_STEPS = ((0, 0), (50, 25), (0, 50), (50, 75), (100, 100), (150, 125), (100, 150), (150, 175))
-#: Line height of DejaVu Sans at 20 px per em.
-_LINE_PX = 19.375
+from attacks.typographic.attack.presets.record import BUNDLED
 
-DISTILL = Preset(
-    name="distill",
-    pixels=SIDE,
-    knobs={
-        "font": "DejaVuSans",
-        "size": _LINE_PX / SIDE,
-        "color": "white",
-        "outline": "black",
-        "outline_width": 2 / _LINE_PX,
-        "copies": 8,
-        "position": tuple(((_PEN[0] + x) / SIDE, (_PEN[1] + y) / SIDE) for x, y in _STEPS),
-        "anchor": "baseline",
-    },
-    source="Goh et al. 2021, doi:10.23915/distill.00030, CC-BY 4.0",
-    note="Places, font, size and outline are measured on the published pair; the article's own "
-    "code is not published.",
-)
+DISTILL = BUNDLED["distill"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,19 +33,7 @@ class DistillPair:
     """Share of images that were answered with the target before."""
 
 
-def _pair(target: str, word: str, cover: float, success: float, already: float) -> DistillPair:
-    return DistillPair(target=target, word=word, cover=cover, success=success, already=already)
-
-
 #: ``static/typographic/small_attacks.json`` of the article, rounded to 0.01 %.
-DISTILL_PAIRS: tuple[DistillPair, ...] = (
-    _pair("waste container", "trash", 0.0759, 0.954, 0.001),
-    _pair("iPod", "iPod", 0.0680, 0.947, 0.001),
-    _pair("pizza", "pizza", 0.0811, 0.923, 0.002),
-    _pair("rifle", "rifle", 0.0641, 0.910, 0.003),
-    _pair("radio", "radio", 0.0773, 0.770, 0.0),
-    _pair("library", "library", 0.0995, 0.759, 0.0),
-    _pair("great white shark", "shark", 0.0833, 0.622, 0.001),
-    _pair("Siamese cat", "meow", 0.0844, 0.465, 0.002),
-    _pair("piggy bank", "$$$", 0.0699, 0.364, 0.0),
+DISTILL_PAIRS = TypeAdapter(tuple[DistillPair, ...]).validate_json(
+    (resources.files("clipprobe") / "assets" / "typographic" / "distill_pairs.json").read_bytes()
 )
