@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from clipprobe.figures.atlas import peaks_by_site, shares_by_site
+from clipprobe.hooks.units import Site
+from clipprobe.neurons.atlas.contents import AtlasContents
 from clipprobe.neurons.atlas.search import of_one_label, search
 from clipprobe.neurons.atlas.showing import (
     SIDE,
@@ -17,13 +20,22 @@ from clipprobe.neurons.atlas.showing import (
     range_block,
 )
 from clipprobe.neurons.atlas.summary import summarise
-
-if TYPE_CHECKING:
-    from clipprobe.hooks.units import Site
-    from clipprobe.neurons.atlas.contents import AtlasContents
-    from clipprobe.neurons.atlas.unit import Unit
-    from clipprobe.report import Block, Lead, Page, Section
-    from clipprobe.report.page import Figure
+from clipprobe.neurons.atlas.unit import Unit
+from clipprobe.report import (
+    Block,
+    Chart,
+    Histogram,
+    ImageRows,
+    Lead,
+    Links,
+    Numbers,
+    Page,
+    Paragraph,
+    Section,
+    Table,
+)
+from clipprobe.report.page import Figure
+from clipprobe.report.words import counted, percent, side_of
 
 N_UNITS = 12
 N_IMAGES = 8
@@ -40,8 +52,6 @@ def page_of(atlas: AtlasContents, sheets: Mapping[str, str] | None = None) -> Pa
     Args:
         sheets: Address of a unit -> link to its sheet.
     """
-    from clipprobe.report import Page
-
     selective = [
         atlas.unit(row["address"]) for row in search(atlas, kind="selective", limit=N_UNITS)
     ]
@@ -64,8 +74,6 @@ def page_of(atlas: AtlasContents, sheets: Mapping[str, str] | None = None) -> Pa
 
 def _lead(atlas: AtlasContents, selective: Sequence[Unit]) -> Lead:
     """How many units stand out, and the most selective with their images."""
-    from clipprobe.report import Histogram, ImageRows, Lead
-    from clipprobe.report.words import percent, side_of
     from clipprobe.statistics import undefined, wilson
 
     tables = [atlas.table(name) for name in atlas.sites]
@@ -122,9 +130,6 @@ def _lead(atlas: AtlasContents, selective: Sequence[Unit]) -> Lead:
 
 
 def _overview(atlas: AtlasContents) -> Section:
-    from clipprobe.report import Numbers, Section, Table
-    from clipprobe.report.words import counted
-
     summary = summarise(atlas)
     numbers: list[tuple[str, Any, str]] = [
         ("units", summary["n_units"], f"of {len(atlas.sites)} hook points"),
@@ -162,9 +167,6 @@ def _overview(atlas: AtlasContents) -> Section:
 
 
 def _distributions(atlas: AtlasContents) -> Section:
-    from clipprobe.figures.atlas import peaks_by_site, shares_by_site
-    from clipprobe.report import Chart, Section
-
     tables = {name: atlas.table(name) for name in atlas.sites}
     first = next(iter(tables.values()))
     return Section(
@@ -193,8 +195,6 @@ def _distributions(atlas: AtlasContents) -> Section:
 
 def _of_one_label(atlas: AtlasContents, links: Mapping[str, str]) -> list[Section]:
     """Units that a label seems to name, and those whose sheets there are."""
-    from clipprobe.report import Paragraph, Section
-
     best = {one.address: one for one in of_one_label(atlas, limit=_N_NAMED)}
     if not best and not links:
         return []
@@ -222,14 +222,10 @@ def _listed(places: Sequence[int]) -> str:
 
 def _linked(text: str, link: str) -> list[Block]:
     """A line about a unit, which leads to its sheet where there is one."""
-    from clipprobe.report import Links, Paragraph
-
     return [Links([(text, link)])] if link else [Paragraph(text)]
 
 
 def _strongest(atlas: AtlasContents, units: Sequence[Unit], links: Mapping[str, str]) -> Section:
-    from clipprobe.report import Paragraph, Section
-
     blocks: list[Block] = [
         Paragraph(
             f"The {len(units)} units whose strongest images lie furthest above their mean, of all "
@@ -250,8 +246,6 @@ def _strongest(atlas: AtlasContents, units: Sequence[Unit], links: Mapping[str, 
 
 
 def _ranges(atlas: AtlasContents, units: Sequence[Unit]) -> Section:
-    from clipprobe.report import Paragraph, Section
-
     blocks: list[Block] = [
         Paragraph(
             f"{atlas.inputs.capitalize()} drawn evenly from each stretch of a unit's range, from "
@@ -265,8 +259,6 @@ def _ranges(atlas: AtlasContents, units: Sequence[Unit]) -> Section:
 
 
 def _silent(atlas: AtlasContents) -> list[Section]:
-    from clipprobe.report import Section, Table
-
     rows = [
         [row["name"], kind, row["high"]]
         for kind in ("dead", "constant")
@@ -282,8 +274,6 @@ def _silent(atlas: AtlasContents) -> list[Section]:
 
 
 def _failed(atlas: AtlasContents) -> list[Section]:
-    from clipprobe.report import Section, Table
-
     failures = atlas.images.failures
     if not failures:
         return []

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +27,8 @@ from clipprobe.neurons.atlas.statistics import exact
 from clipprobe.neurons.atlas.statistics.accumulator import ARRAYS, Settings, UnitStatistics
 from clipprobe.neurons.atlas.tables import bin_table, read_bins, read_top, top_table
 from clipprobe.neurons.instruments.registry import INSTRUMENTS
+from clipprobe.runs import Run, RunView
 from clipprobe.study import Outcome, Plan
-
-if TYPE_CHECKING:
-    from clipprobe.runs import Run, RunView
 
 A = TypeVar("A", bound=AtlasContents)
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from clipprobe.neurons.multimodality.claims import Claim, claims_of
-from clipprobe.neurons.multimodality.contents import CLAIM, STRONG
-
-if TYPE_CHECKING:
-    from clipprobe.neurons.multimodality.contents import MultimodalityContents
-    from clipprobe.report import Lead
+from clipprobe.neurons.multimodality.contents import CLAIM, STRONG, MultimodalityContents
+from clipprobe.report import Intervals, Lead
 
 _N_ROWS = 6
 _N_SERIES = 3
@@ -17,8 +14,6 @@ _N_SERIES = 3
 
 def lead_of(result: MultimodalityContents) -> Lead:
     """The verdict of a test, with the best units in each modality as its figure."""
-    from clipprobe.report import Intervals, Lead
-
     rows = result.ranked(_N_ROWS)
     modalities = result.modalities[:_N_SERIES]
     verdict, evidence = _statement(result)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +15,11 @@ from clipprobe.neurons.instruments.store import InMemory, Lazy
 from clipprobe.neurons.multimodality.claims import TITLES
 from clipprobe.neurons.multimodality.contents import Floor, MultimodalityContents, Nulls
 from clipprobe.neurons.multimodality.notes import WITHDRAWN, WITHDRAWN_NOTE
+from clipprobe.neurons.multimodality.probes import Probes
 from clipprobe.neurons.multimodality.scoring.shuffles import Shuffles
 from clipprobe.neurons.multimodality.summary import summary_of
+from clipprobe.runs import RunView
 from clipprobe.study import Outcome
-
-if TYPE_CHECKING:
-    from clipprobe.neurons.multimodality.probes import Probes
-    from clipprobe.runs import RunView
 
 M = TypeVar("M", bound=MultimodalityContents)
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from clipprobe.neurons.multimodality.claims import Claim, claims_of
-from clipprobe.neurons.multimodality.contents import CLAIM, KIND, STRONG
+from clipprobe.neurons.multimodality.contents import CLAIM, KIND, STRONG, MultimodalityContents
 from clipprobe.runs import jsonio
 from clipprobe.statistics import wilson
-
-if TYPE_CHECKING:
-    from clipprobe.neurons.multimodality.contents import MultimodalityContents
 
 
 def verdict_of(result: MultimodalityContents) -> str:

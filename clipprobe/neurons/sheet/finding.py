@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from clipprobe.neurons.atlas.showing import count_words, share_words
-
-if TYPE_CHECKING:
-    from clipprobe.neurons.atlas.unit import Unit
-    from clipprobe.neurons.atlas.unit_table import UnitTable
+from clipprobe.neurons.atlas.unit import Unit
+from clipprobe.neurons.atlas.unit_table import UnitTable
 
 
 def finding(unit: Unit, row: UnitTable, inputs: str = "images", *, with_label: bool = True) -> str:

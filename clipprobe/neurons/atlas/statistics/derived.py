@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import math
 from statistics import NormalDist
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.neurons.atlas.statistics import exact, ranking
+from clipprobe.neurons.atlas.statistics.accumulator import UnitStatistics
 from clipprobe.neurons.atlas.statistics.ranges import HISTOGRAM_BITS, N_HISTOGRAM
 from clipprobe.statistics import Estimate, undefined
-
-if TYPE_CHECKING:
-    from clipprobe.neurons.atlas.statistics.accumulator import UnitStatistics
 
 
 def peaks(statistics: UnitStatistics, block: slice = slice(None)) -> NDArray[np.float64]:
