@@ -11,6 +11,8 @@ change the text of one unit, both texts stay. A file that cannot be read is neve
 
 from __future__ import annotations
 
+import csv
+import io
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -73,14 +75,7 @@ class UnitNotes:
 
     def to_json(self) -> dict[str, Any]:
         """The content of the file."""
-        models = {
-            key: {
-                unit: {"star": note.star, "text": note.text, "lists": list(note.lists)}
-                for unit, note in notes.items()
-            }
-            for key, notes in self.models.items()
-        }
-        return {"format": FORMAT, "version": VERSION, "models": models}
+        return {"format": FORMAT, "version": VERSION, "models": jsonio.plain(self.models)}
 
     @classmethod
     def from_json(cls, data: Any) -> UnitNotes:
@@ -109,9 +104,6 @@ class UnitNotes:
 
     def to_csv(self) -> str:
         """A row per noted unit, for a spreadsheet."""
-        import csv
-        import io
-
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(COLUMNS)

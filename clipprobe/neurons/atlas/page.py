@@ -208,16 +208,14 @@ def _of_one_label(atlas: AtlasContents, links: Mapping[str, str]) -> list[Sectio
     for address in [*best, *(one for one in links if one not in best)]:
         unit = atlas.unit(address)
         one = best.get(address)
-        places = "" if one is None else f": {one.label}, in places {_listed(one.places)}"
+        places = ""
+        if one is not None:
+            places = f": {one.label}, in places {', '.join(map(str, one.places))}"
         blocks += _linked(f"{unit.name}{places}", links.get(address, ""))
         blocks.append(
             firings_block(atlas, site_of(atlas, unit), unit.top[:N_IMAGES], columns=N_IMAGES)
         )
     return [Section("Units of one label", blocks, id="one-label")]
-
-
-def _listed(places: Sequence[int]) -> str:
-    return ", ".join(map(str, places))
 
 
 def _linked(text: str, link: str) -> list[Block]:

@@ -110,17 +110,11 @@ def of_one_label(atlas: AtlasContents, *, limit: int) -> list[OneLabel]:
     Args:
         limit: At most N, of different labels and units.
     """
-    labels, images = atlas.images.labels.names, atlas.images
-    number = {label: place for place, label in enumerate(labels)}
-    of_row = np.array([number.get(record.label or "", -1) for record in images.records])
-    used = np.array([reason is None for reason in images.reasons])
-    totals = np.bincount(of_row[used & (of_row >= 0)], minlength=len(labels))
+    labels, totals = atlas.images.labels.names, atlas.images.labels.totals
     matches = []
     for name, statistics in atlas.statistics.items():
         _, winners = ranking.unpack(statistics.top.keys, largest=True)
-        rows = np.searchsorted(images.numbers, np.maximum(winners, 0)).clip(max=len(images) - 1)
-        label_of = np.where(winners >= 0, of_row[rows], -1)
-        for unit, row in enumerate(label_of):
+        for unit, row in enumerate(atlas.images.labels_of(winners)):
             counts = np.bincount(row[row >= 0], minlength=len(labels))
             for label in np.flatnonzero((counts == totals) & (totals > 1)):
                 places = tuple(int(place) + 1 for place in np.flatnonzero(row == label))

@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING
 
 from clipprobe.errors import (
     ClipprobeError,
-    ConfigError,
     UnknownHookPointError,
     UnreadableImageError,
     UnsupportedHookError,
 )
-from clipprobe.identity import Identity
 from clipprobe.neurons.where import unit_map
 
 if TYPE_CHECKING:
@@ -37,7 +35,7 @@ def maps_of(clip: Clip, atlas: Atlas, unit: Unit) -> Maps:
     Raises:
         ConfigError: the model has other weights or edits than that of the atlas.
     """
-    refuse_other(clip, atlas)
+    atlas.refuse_other(clip)
     maps: Maps = {}
     for firing in unit.top:
         try:
@@ -47,20 +45,6 @@ def maps_of(clip: Clip, atlas: Atlas, unit: Unit) -> Maps:
         except (UnsupportedHookError, UnknownHookPointError):
             return {}
     return maps
-
-
-def refuse_other(clip: Clip, atlas: Atlas) -> None:
-    """Raise where a model is not that of an atlas.
-
-    Raises:
-        ConfigError: it has other weights or edits.
-    """
-    own = Identity.stored(atlas.config["model"])
-    if clip.identity != own:
-        raise ConfigError(
-            f"The atlas is of {atlas.config['model']['id']} (weights {own}), and {clip.id} has the "
-            f"weights {clip.identity}: give the model of the atlas with --model."
-        )
 
 
 def model_of(atlas: Atlas, otherwise: Callable[[], Clip]) -> Clip:
