@@ -212,16 +212,11 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _note(unit: str, content: Any) -> UnitNote:
-    names = content.get("lists") if isinstance(content, dict) else None
-    if (
-        not isinstance(content, dict)
-        or not isinstance(content.get("star"), bool)
-        or not isinstance(content.get("text"), str)
-        or not isinstance(names, list)
-        or not all(isinstance(name, str) for name in names)
-    ):
-        raise ValueError(f"the note of {unit!r} is not a star, a text and lists")
-    return UnitNote(star=content["star"], text=content["text"], lists=tuple(sorted(set(names))))
+    match content:
+        case {"star": bool(star), "text": str(text), "lists": list(names)}:
+            if all(isinstance(name, str) for name in names):
+                return UnitNote(star=star, text=text, lists=tuple(sorted(set(names))))
+    raise ValueError(f"the note of {unit!r} is not a star, a text and lists")
 
 
 def _checked_text(text: str) -> str:

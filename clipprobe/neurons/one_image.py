@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from clipprobe.errors import ConfigError
 from clipprobe.models.activations import activations
-from clipprobe.neurons.atlas.statistics.exact import LIMIT, mean_and_variance, to_ticks
+from clipprobe.neurons.atlas.statistics.derived import deviations
+from clipprobe.neurons.atlas.statistics.exact import LIMIT, to_ticks
 from clipprobe.neurons.atlas.statistics.ranges import HISTOGRAM_BITS, N_HISTOGRAM, bin_of
 from clipprobe.runs.jsonio import AsJson
 
@@ -97,12 +98,12 @@ def responding(
     parts = [(atlas.statistics[name], by_site[name]) for name in names]
     values = np.concatenate([own for _, own in parts])
     low, percentile, high = np.concatenate([percentiles(*one) for one in parts], axis=1)
-    deviations = np.concatenate([_deviations(*one) for one in parts])
+    in_deviations = np.concatenate([deviations(*one) for one in parts])
     above = values > np.concatenate([statistics.high for statistics, _ in parts])
     counts = np.concatenate([statistics.count for statistics, _ in parts])
     addresses = [f"{name}:{i}" for name in names for i in range(len(by_site[name]))]
     # Undefined last; the order of hook point and index among equals.
-    keys = -np.nan_to_num(deviations, nan=-np.inf), -np.nan_to_num(percentile, nan=-1.0)
+    keys = -np.nan_to_num(in_deviations, nan=-np.inf), -np.nan_to_num(percentile, nan=-1.0)
     known = ~np.isnan(percentile)
     return ImageResponses(
         units=tuple(
@@ -113,7 +114,7 @@ def responding(
                 low=float(low[row]),
                 high=float(high[row]),
                 above=bool(above[row]),
-                deviations=float(deviations[row]),
+                deviations=float(in_deviations[row]),
             )
             for row in np.lexsort(keys)[:k]
             if known[row]
@@ -153,11 +154,3 @@ def percentiles(
     about = np.clip((below + here * part.clip(0, 1)) / n, *ends)
     low, middle, high = (np.where(inside, one, np.nan) for one in (ends[0], about, ends[1]))
     return low, middle, high
-
-
-def _deviations(statistics: UnitStatistics, values: NDArray[np.float32]) -> Floats:
-    means, variances = mean_and_variance(statistics.count, statistics.sums, statistics.squares)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        deviations: Floats = (values - means) / np.sqrt(variances)
-    deviations[~(variances > 0)] = np.nan
-    return deviations

@@ -139,20 +139,7 @@ def _overview(atlas: AtlasContents) -> Section:
         (item["name"], counted(item["estimate"]), item["meaning"]) for item in summary["headline"]
     ]
     columns = ["hook point", "pooled", "units", "dead", "always on", "constant", "median peak, σ"]
-    labelled = any(site["one_label"] for site in summary["sites"])
-    rows = [
-        [
-            site["site"],
-            site["pooled"],
-            site["n_units"],
-            site["dead"],
-            site["always_on"],
-            site["constant"],
-            site["median_peak"],
-            *([site["one_label"]] if labelled else []),
-        ]
-        for site in summary["sites"]
-    ]
+    keys = ["site", "pooled", "n_units", "dead", "always_on", "constant", "median_peak"]
     caption = (
         "Units of each hook point. Dead: never above 0; always on: above 0 on all of them. Peak: "
         "how far the strongest lie above the mean, in standard deviations; 95 % of bell-shaped "
@@ -160,9 +147,11 @@ def _overview(atlas: AtlasContents) -> Section:
         "Sheets and searches compare with the units at random weights where those were scanned "
         "(--twin)."
     )
-    if labelled:
+    if any(site["one_label"] for site in summary["sites"]):
         columns.append("one label")
+        keys.append("one_label")
         caption += " One label: the strongest images share a label beyond chance."
+    rows = [[site[key] for key in keys] for site in summary["sites"]]
     return Section("Overview", [Numbers(numbers), Table(columns, rows, caption)])
 
 

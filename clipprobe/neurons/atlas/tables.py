@@ -78,7 +78,7 @@ def bin_table(statistics: Mapping[str, UnitStatistics], images: ImageTable) -> A
 
 def read_top(table: Any, one: UnitStatistics) -> None:
     """Put the rows of ``topk.parquet`` back into the empty statistics of a hook point."""
-    rows = _columns(table, one.name)
+    rows = _columns(table, one.name, "end")
     for name, end in zip(_ENDS, (one.top, one.bottom), strict=True):
         mine = rows["end"] == name
         place = (rows["unit"][mine], rows["rank"][mine])
@@ -90,7 +90,7 @@ def read_top(table: Any, one: UnitStatistics) -> None:
 
 def read_bins(table: Any, one: UnitStatistics, images: ImageTable) -> None:
     """Put the rows of ``bins.parquet`` back into statistics; priorities come from the ids."""
-    rows, samples = _columns(table, one.name), one.ranges.samples
+    rows, samples = _columns(table, one.name, "bin"), one.ranges.samples
     numbers, which = np.unique(rows["image"], return_inverse=True)
     seed = one.settings.seed
     priorities = np.array(
@@ -121,10 +121,12 @@ def _table(rows: Columns, sites: list[str], images: ImageTable) -> Any:
     return pa.table({name: columns[name] for name in order})
 
 
-def _columns(table: Any, site: str) -> Columns:
+def _columns(table: Any, site: str, part: str) -> Columns:
     """The columns of a hook point's rows, no token as ``NO_TOKEN``."""
     import pyarrow.compute as pc
 
-    rows = table.filter(pc.equal(table.column("site"), site)).drop_columns(["site", "id"])
+    sites = table.column("site").unify_dictionaries().combine_chunks()
+    is_mine = pc.equal(sites.indices, sites.dictionary.index(site))  # by number: texts are slow
+    rows = table.select(["unit", part, "rank", "value", "image", "token"]).filter(is_mine)
     columns = {name: rows.column(name).to_numpy() for name in rows.column_names}
     return columns | {"token": pc.fill_null(rows.column("token"), ranking.NO_TOKEN).to_numpy()}

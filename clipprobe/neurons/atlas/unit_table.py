@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,7 @@ class UnitTable:
         dead, always_on, constant: See the module.
     """
 
+    FLOORS: ClassVar = ("peak_floor", "peak_floor_of", "purity_floor")
     site: str
     mean: NDArray[np.float64]
     std: NDArray[np.float64]
@@ -84,8 +85,7 @@ class UnitTable:
 
     def arrays(self) -> list[str]:
         """Names of the fields with one entry per unit."""
-        single = ("site", "peak_floor", "peak_floor_of", "purity_floor")
-        return [name for name in self.__slots__ if name not in single]
+        return [name for name in self.__slots__ if name not in ("site", *self.FLOORS)]
 
 
 def unit_table(

@@ -211,11 +211,7 @@ def _concepts(result: MultimodalityContents) -> Section:
             row["concept"],
             *(row[f"n_{name}"] for name in result.modalities),
             f"{row['site']}:{row['unit']}",
-            row["score"],
-            row["null_median"],
-            row["null_95"],
-            row["p_best"],
-            row["q_best"],
+            *(row[name] for name in ("score", "null_median", "null_95", "p_best", "q_best")),
         ]
         for row in table.head(N_LISTED).to_dict("records")
     ]
