@@ -71,15 +71,13 @@ def _strong(result: MultimodalityContents) -> str:
         f"every modality {every} (mean ± sd of {one.share.n} shuffles, one-sided p = {one.p:.2g} "
         f"and {every.p:.2g})"
     )
-    if max(one.p, every.p) > result.alpha:
-        return (
-            f"{text}. {shuffled}, so this count alone is not evidence that units have one concept "
-            "in all modalities."
-        )
-    return (
-        f"{text}. {shuffled}: the count is beyond what shuffled concepts give, which does not say "
-        "of any single unit that it is not a coincidence."
+    meaning = (
+        ", so this count alone is not evidence that units have one concept in all modalities."
+        if max(one.p, every.p) > result.alpha
+        else ": the count is beyond what shuffled concepts give, which does not say of any single "
+        "unit that it is not a coincidence."
     )
+    return f"{text}. {shuffled}{meaning}"
 
 
 def summary_of(result: MultimodalityContents) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from clipprobe.errors import (
@@ -60,8 +61,6 @@ def model_of(atlas: Atlas, otherwise: Callable[[], Clip]) -> Clip:
 
     clip: Clip | None = None
     if atlas.path is not None:
-        try:
+        with suppress(ClipprobeError):  # shared without its call, or the model lies elsewhere now
             clip = model_from(read_call(load_run(atlas.path)))
-        except ClipprobeError:
-            clip = None  # shared without its call, or the model lies elsewhere now
     return otherwise() if clip is None else clip

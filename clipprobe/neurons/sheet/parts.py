@@ -36,6 +36,8 @@ def subtitle(context: SheetContext) -> str:
 def numbers(context: SheetContext) -> Section:
     """The statistics, each with what it is of."""
     unit, what = context.unit, context.atlas.inputs
+    if not unit.n_images:
+        return Section("Numbers", [Paragraph(f"Undefined: {unit.reason}.")])
     n = f"of {unit.n_images:,} {what}"
     items: list[tuple[str, Any, str]] = [
         (what, f"{unit.n_images:,}", f"{unit.n_outside} left out: not finite or 2^16 and more"),
@@ -43,14 +45,10 @@ def numbers(context: SheetContext) -> Section:
         ("standard deviation", unit.std, n),
         ("largest", unit.high, n),
         ("smallest", unit.low, n),
-        ("above 0", share_words(round(unit.share_positive * unit.n_images), unit.n_images), n)
-        if unit.n_images
-        else ("above 0", None, n),
+        ("above 0", share_words(round(unit.share_positive * unit.n_images), unit.n_images), n),
         ("sparsity", unit.sparsity, f"share of {what} at or below {unit.threshold:g}"),
         ("peak", peak_words(unit), peak_note(unit)),
     ]
-    if not unit.n_images:
-        return Section("Numbers", [Paragraph(f"Undefined: {unit.reason}.")])
     quantiles = Table(
         ["quantile", *(f"{share:.0%}".replace("%", " %") for share in unit.quantiles)],
         [["activation", *unit.quantiles.values()]],

@@ -14,19 +14,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
 
 from clipprobe.errors import UnknownHookPointError
 from clipprobe.hooks.names import nearest
+from clipprobe.neurons.atlas.atlas import Atlas
 from clipprobe.neurons.atlas.properties import STATISTICS, properties
 from clipprobe.neurons.atlas.search import matching
+from clipprobe.neurons.instruments.instrument import Instrument
 from clipprobe.neurons.instruments.registry import beside_atlas
+from clipprobe.neurons.sheet.evidence import Evidence
 from clipprobe.neurons.sheet.search import fields_text, find_with_property, find_with_text
-
-if TYPE_CHECKING:
-    from clipprobe.neurons.atlas.atlas import Atlas
-    from clipprobe.neurons.instruments.instrument import Instrument
-    from clipprobe.neurons.sheet.evidence import Evidence
 
 _CONDITION = re.compile(rf"\b(?:{'|'.join(STATISTICS)})\s*(?:>=|<=|>|<)\s*[-+]?[0-9.]+(?:e-?\d+)?")
 _QUOTED = re.compile(r'"([^"]*)"')
