@@ -11,6 +11,8 @@ change the text of one unit, both texts stay. A file that cannot be read is neve
 
 from __future__ import annotations
 
+import csv
+import io
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -73,14 +75,7 @@ class UnitNotes:
 
     def to_json(self) -> dict[str, Any]:
         """The content of the file."""
-        models = {
-            key: {
-                unit: {"star": note.star, "text": note.text, "lists": list(note.lists)}
-                for unit, note in notes.items()
-            }
-            for key, notes in self.models.items()
-        }
-        return {"format": FORMAT, "version": VERSION, "models": models}
+        return {"format": FORMAT, "version": VERSION, "models": jsonio.plain(self.models)}
 
     @classmethod
     def from_json(cls, data: Any) -> UnitNotes:
@@ -109,9 +104,6 @@ class UnitNotes:
 
     def to_csv(self) -> str:
         """A row per noted unit, for a spreadsheet."""
-        import csv
-        import io
-
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(COLUMNS)
@@ -220,16 +212,11 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _note(unit: str, content: Any) -> UnitNote:
-    names = content.get("lists") if isinstance(content, dict) else None
-    if (
-        not isinstance(content, dict)
-        or not isinstance(content.get("star"), bool)
-        or not isinstance(content.get("text"), str)
-        or not isinstance(names, list)
-        or not all(isinstance(name, str) for name in names)
-    ):
-        raise ValueError(f"the note of {unit!r} is not a star, a text and lists")
-    return UnitNote(star=content["star"], text=content["text"], lists=tuple(sorted(set(names))))
+    match content:
+        case {"star": bool(star), "text": str(text), "lists": list(names)}:
+            if all(isinstance(name, str) for name in names):
+                return UnitNote(star=star, text=text, lists=tuple(sorted(set(names))))
+    raise ValueError(f"the note of {unit!r} is not a star, a text and lists")
 
 
 def _checked_text(text: str) -> str:

@@ -10,7 +10,6 @@ An image that is drawn as those of the atlas were is above all ``n`` of them for
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.errors import ConfigError
-from clipprobe.identity import Identity
 from clipprobe.models.activations import activations
-from clipprobe.neurons.atlas.statistics.exact import LIMIT, mean_and_variance, to_ticks
+from clipprobe.neurons.atlas.statistics.derived import deviations
+from clipprobe.neurons.atlas.statistics.exact import LIMIT, to_ticks
 from clipprobe.neurons.atlas.statistics.ranges import HISTOGRAM_BITS, N_HISTOGRAM, bin_of
 from clipprobe.runs.jsonio import AsJson
 
@@ -88,39 +87,41 @@ def responding(
     """
     if atlas.tower != "vision":
         raise ConfigError("This atlas is of texts, and images do not run through its units.")
-    own = Identity.stored(atlas.config["model"])
-    if clip.identity != own:
-        raise ConfigError(
-            f"The atlas is of {atlas.config['model']['id']} (weights {own}), and {clip.id} has the "
-            f"weights {clip.identity}: load the model of the atlas."
-        )
+    atlas.refuse_other(clip)
     names = [atlas.site(name).name for name in sites or list(atlas.sites)]
     pools = {name: "none" if atlas.sites[name].layout == "vector" else atlas.pool for name in names}
-    values: dict[str, NDArray[np.float32]] = {}
+    by_site: dict[str, NDArray[np.float32]] = {}
     for pool in dict.fromkeys(pools.values()):
         own_names = [name for name in names if pools[name] == pool]
         (block,) = activations(clip, [image], own_names, pool)
-        values |= {name: block.values[name][0].copy() for name in own_names}
-    places = {name: percentiles(atlas.statistics[name], values[name]) for name in names}
-    scores = {name: _deviations(atlas.statistics[name], values[name]) for name in names}
-    counts = np.concatenate([atlas.statistics[name].count for name in names])
-    table = [
-        np.concatenate([column[name] for name in names])
-        for column in ({n: p[1] for n, p in places.items()}, scores)
-    ]
-    # Undefined last; Python's order of hook point and index among equals.
-    order = np.lexsort((-np.nan_to_num(table[1], nan=-np.inf), -np.nan_to_num(table[0], nan=-1.0)))
-    addresses = [(name, i) for name in names for i in range(len(values[name]))]
-    known = ~np.isnan(table[0])
+        by_site |= {name: block.values[name][0].copy() for name in own_names}
+    parts = [(atlas.statistics[name], by_site[name]) for name in names]
+    values = np.concatenate([own for _, own in parts])
+    low, percentile, high = np.concatenate([percentiles(*one) for one in parts], axis=1)
+    in_deviations = np.concatenate([deviations(*one) for one in parts])
+    above = values > np.concatenate([statistics.high for statistics, _ in parts])
+    counts = np.concatenate([statistics.count for statistics, _ in parts])
+    addresses = [f"{name}:{i}" for name in names for i in range(len(by_site[name]))]
+    # Undefined last; the order of hook point and index among equals.
+    keys = -np.nan_to_num(in_deviations, nan=-np.inf), -np.nan_to_num(percentile, nan=-1.0)
+    known = ~np.isnan(percentile)
     return ImageResponses(
         units=tuple(
-            _response(name, i, values, places, scores, atlas)
-            for name, i in (addresses[int(row)] for row in order[:k])
-            if not math.isnan(places[name][1][i])
+            UnitResponse(
+                address=addresses[row],
+                value=float(values[row]),
+                percentile=float(percentile[row]),
+                low=float(low[row]),
+                high=float(high[row]),
+                above=bool(above[row]),
+                deviations=float(in_deviations[row]),
+            )
+            for row in np.lexsort(keys)[:k]
+            if known[row]
         ),
         n_units=int(known.sum()),
         n_images=atlas.images.n_used,
-        n_above=sum(int((values[name] > atlas.statistics[name].high).sum()) for name in names),
+        n_above=int(above.sum()),
         expected_above=float((1 / (counts[known] + 1)).sum()),
         pool=atlas.pool,
         provenance=clip.provenance(),
@@ -153,31 +154,3 @@ def percentiles(
     about = np.clip((below + here * part.clip(0, 1)) / n, *ends)
     low, middle, high = (np.where(inside, one, np.nan) for one in (ends[0], about, ends[1]))
     return low, middle, high
-
-
-def _deviations(statistics: UnitStatistics, values: NDArray[np.float32]) -> Floats:
-    means, variances = mean_and_variance(statistics.count, statistics.sums, statistics.squares)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        deviations: Floats = (values - means) / np.sqrt(variances)
-    deviations[~(variances > 0)] = np.nan
-    return deviations
-
-
-def _response(
-    name: str,
-    index: int,
-    values: Mapping[str, NDArray[np.float32]],
-    places: Mapping[str, tuple[Floats, Floats, Floats]],
-    scores: Mapping[str, Floats],
-    atlas: Atlas,
-) -> UnitResponse:
-    low, middle, high = (float(one[index]) for one in places[name])
-    return UnitResponse(
-        address=f"{name}:{index}",
-        value=float(values[name][index]),
-        percentile=middle,
-        low=low,
-        high=high,
-        above=bool(values[name][index] > atlas.statistics[name].high[index]),
-        deviations=float(scores[name][index]),
-    )

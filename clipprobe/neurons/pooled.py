@@ -112,14 +112,12 @@ def check_fits(
 
     points = find_sites(clip, sites or None, pool)
     fitting_batch(clip, batch_size, len(dataset))
-    _check_size(len(dataset), sum(site.n_units for site in points))
-    return points
-
-
-def _check_size(n_inputs: int, n_units: int) -> None:
-    n_bytes = 4 * n_inputs * n_units
+    n_units = sum(site.n_units for site in points)
+    n_bytes = 4 * len(dataset) * n_units
     if n_bytes > MAX_BYTES:
         raise DataError(
-            f"The activations of {n_units} units on {n_inputs} inputs are {n_bytes / 2**30:.1f} "
-            f"GiB and at most {MAX_BYTES >> 30} are held: name fewer --sites or use --limit."
+            f"The activations of {n_units} units on {len(dataset)} inputs are "
+            f"{n_bytes / 2**30:.1f} GiB and at most {MAX_BYTES >> 30} are held: name fewer --sites "
+            "or use --limit."
         )
+    return points

@@ -78,7 +78,7 @@ def test_another_model_and_an_atlas_of_texts_are_refused(
     atlas: Any, clip: Any, load_tiny: Any
 ) -> None:
     image = Image.new("RGB", (32, 32))
-    with pytest.raises(ConfigError, match="load the model of the atlas"):
+    with pytest.raises(ConfigError, match="give the model of the atlas"):
         responding(load_tiny("metaclip_2"), atlas, image)
     texts = clipprobe.scan_texts(clip, ["a dog", "a cat", "a house"])
     with pytest.raises(ConfigError, match="of texts"):

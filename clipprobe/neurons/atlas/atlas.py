@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from clipprobe.errors import ConfigError
-from clipprobe.neurons.atlas.assembling import SAVED
 from clipprobe.neurons.atlas.contents import AtlasContents
-from clipprobe.neurons.atlas.merge import merge_all, merge_two
+from clipprobe.neurons.atlas.merge import SAVED, merge_all, merge_two
 from clipprobe.neurons.atlas.search import search
 from clipprobe.neurons.atlas.settings import Save
 from clipprobe.neurons.atlas.statistics.derived import twin_floor

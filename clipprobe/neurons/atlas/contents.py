@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from PIL import Image
 
+from clipprobe.errors import ConfigError
 from clipprobe.hooks.units import Site
+from clipprobe.identity import Identity
 from clipprobe.neurons.atlas.images import ImageTable
 from clipprobe.neurons.atlas.statistics.accumulator import UnitStatistics
 from clipprobe.neurons.atlas.statistics.floors import TWIN, floors_beside
@@ -21,6 +23,9 @@ from clipprobe.neurons.instruments.value import WithSites
 from clipprobe.origin import Origin, absolute
 from clipprobe.runs import jsonio
 from clipprobe.statistics import Estimate
+
+if TYPE_CHECKING:
+    from clipprobe.models import Clip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +85,19 @@ class AtlasContents(WithSites):
             f"{type(self).__name__}({n_units} units of {len(self.sites)} hook points, "
             f"{self.images.n_used} images, pool={self.pool!r})"
         )
+
+    def refuse_other(self, clip: Clip) -> None:
+        """Raise where a model is not the one that the atlas was made with.
+
+        Raises:
+            ConfigError: it has other weights or edits.
+        """
+        own = Identity.stored(self.config["model"])
+        if clip.identity != own:
+            raise ConfigError(
+                f"The atlas is of {self.config['model']['id']} (weights {own}), and {clip.id} has "
+                f"the weights {clip.identity}: give the model of the atlas (--model)."
+            )
 
     def unit(self, address: str) -> Unit:
         """Everything known of one unit.

@@ -81,6 +81,11 @@ class ImageTable:
         totals = np.bincount(of_row[(of_row >= 0) & used], minlength=len(names))
         return Labels(names=names, of_row=of_row, totals=totals)
 
+    def labels_of(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Number of the label of each image number, of any shape; -1 without, and for -1."""
+        rows = np.searchsorted(self.numbers, np.maximum(numbers, 0)).clip(max=len(self) - 1)
+        return np.where(numbers >= 0, self.labels.of_row[rows], -1)
+
     @property
     def failures(self) -> list[Failure]:
         """The images that could not be used."""
@@ -135,14 +140,12 @@ class ImageTable:
         """The table ``images.parquet``."""
         import pyarrow as pa
 
+        attributes = [json.dumps(dict(one.attributes), sort_keys=True) for one in self.records]
         return {
             "image": pa.array(self.numbers),
             "id": self.id_column(),
             "label": pa.array([record.label for record in self.records], pa.string()),
-            "attributes": pa.array(
-                [json.dumps(dict(record.attributes), sort_keys=True) for record in self.records],
-                pa.string(),
-            ),
+            "attributes": pa.array(attributes, pa.string()),
             "failed": pa.array(self.reasons, pa.string()),
         }
 
@@ -152,7 +155,7 @@ class ImageTable:
 
         return pa.array([_text(record.id) for record in self.records], pa.string())
 
-    def source_columns(self, run: Path) -> dict[str, Any]:
+    def sources(self, run: Path) -> Any:
         """The table ``sources.parquet``: where the images were, on the machine that scanned them.
 
         The only file of an atlas that names places on that machine. An image without a file
@@ -164,24 +167,23 @@ class ImageTable:
         """
         import pyarrow as pa
 
-        rows = [_source(record, run) for record in self.records]
-        columns = zip(*rows, strict=True) if rows else ((), (), (), ())
-        types = {"path": pa.string(), "member": pa.string(), "offset": pa.int64()}
-        types["size"] = pa.int64()
-        table: dict[str, Any] = {"image": pa.array(self.numbers)}
-        for (name, kind), values in zip(types.items(), columns, strict=True):
-            table[name] = pa.array(values, kind)
-        return table
+        texts, numbers = ("path", "member"), ("offset", "size")
+        types = {"image": pa.int64(), **dict.fromkeys(texts, pa.string())}
+        types |= dict.fromkeys(numbers, pa.int64())
+        rows = [
+            {"image": number, **_source(record, run)}
+            for number, record in zip(self.numbers.tolist(), self.records, strict=True)
+        ]
+        return pa.Table.from_pylist(rows, pa.schema(types))
 
     @classmethod
     def from_tables(cls, images: Any, sources: Any, run: Path) -> ImageTable:
         """Read ``images.parquet`` and ``sources.parquet`` (pyarrow tables) of a run back."""
-        places = sources.select(["path", "member", "offset", "size"]).to_pylist()
         records = [
             ImageRecord(
                 row["id"], _source_of(place, run), row["label"], json.loads(row["attributes"])
             )
-            for row, place in zip(images.to_pylist(), places, strict=True)
+            for row, place in zip(images.to_pylist(), sources.to_pylist(), strict=True)
         ]
         reasons = tuple(images.column("failed").to_pylist())
         return cls(images.column("image").to_numpy(), tuple(records), reasons)
@@ -195,13 +197,12 @@ class _Nowhere:
         raise UnreadableImageError("it was made in memory and not kept")
 
 
-def _source(
-    record: ImageRecord, run: Path
-) -> tuple[str | None, str | None, int | None, int | None]:
+def _source(record: ImageRecord, run: Path) -> dict[str, Any]:
     source = record.source
     if isinstance(source, MemberRef):
-        return _place(source.archive, run), _text(source.name), source.offset, source.size
-    return (_place(source, run) if isinstance(source, Path) else None), None, None, None
+        place = {"path": _place(source.archive, run), "member": _text(source.name)}
+        return {**place, "offset": source.offset, "size": source.size}
+    return {"path": _place(source, run)} if isinstance(source, Path) else {}
 
 
 def _place(path: Path, run: Path) -> str:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from clipprobe.neurons.instruments.instrument import Instrument, Property
 from clipprobe.neurons.instruments.rows import UnitRows
-
-if TYPE_CHECKING:
-    from clipprobe.neurons.instruments.store import Rows, Store
+from clipprobe.neurons.instruments.store import Rows, Store
 
 
 def ends_of(store: Store, tables: Mapping[str, Rows]) -> list[UnitRows]:

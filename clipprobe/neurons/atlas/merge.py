@@ -1,4 +1,4 @@
-"""Putting the shards of one scan together."""
+"""Atlases that are made without a model: of one that is in memory, and of the shards of a scan."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import Any
 from clipprobe.errors import RunFolderError
 from clipprobe.lines import shortened
 from clipprobe.neurons.atlas.contents import AtlasContents
+from clipprobe.neurons.atlas.settings import Merge, Save
+from clipprobe.neurons.atlas.store import KIND, plan_of, read, read_run
 from clipprobe.neurons.atlas.thumbnails import among
+from clipprobe.study import Plan, Study
 
 
 def merge_all(atlases: Sequence[AtlasContents]) -> AtlasContents:
@@ -85,3 +88,17 @@ def shard_of(atlas: AtlasContents) -> dict[str, Any]:
             f"{atlas.path or 'This atlas'} is a whole scan and no shard: there is nothing to merge."
         )
     return shard
+
+
+def prepare_save(settings: Save, clip: None) -> Plan[AtlasContents]:
+    """The run of an atlas that is in memory."""
+    return plan_of(settings.atlas)
+
+
+def prepare_merge(settings: Merge, clip: None) -> Plan[AtlasContents]:
+    """Read the shards, refuse what does not belong together, and put them together."""
+    return plan_of(merge_all([read(folder) for folder in settings.atlases]))
+
+
+SAVED = Study(kind=KIND, name="atlas-save", settings=Save, prepare=prepare_save, load=read_run)
+MERGED = Study(kind=KIND, name="atlas-merge", settings=Merge, prepare=prepare_merge, load=read_run)

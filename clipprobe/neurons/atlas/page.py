@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from clipprobe.figures.atlas import peaks_by_site, shares_by_site
+from clipprobe.hooks.units import Site
+from clipprobe.neurons.atlas.contents import AtlasContents
 from clipprobe.neurons.atlas.search import of_one_label, search
 from clipprobe.neurons.atlas.showing import (
     SIDE,
@@ -17,13 +20,22 @@ from clipprobe.neurons.atlas.showing import (
     range_block,
 )
 from clipprobe.neurons.atlas.summary import summarise
-
-if TYPE_CHECKING:
-    from clipprobe.hooks.units import Site
-    from clipprobe.neurons.atlas.contents import AtlasContents
-    from clipprobe.neurons.atlas.unit import Unit
-    from clipprobe.report import Block, Lead, Page, Section
-    from clipprobe.report.page import Figure
+from clipprobe.neurons.atlas.unit import Unit
+from clipprobe.report import (
+    Block,
+    Chart,
+    Histogram,
+    ImageRows,
+    Lead,
+    Links,
+    Numbers,
+    Page,
+    Paragraph,
+    Section,
+    Table,
+)
+from clipprobe.report.page import Figure
+from clipprobe.report.words import counted, percent, side_of
 
 N_UNITS = 12
 N_IMAGES = 8
@@ -40,8 +52,6 @@ def page_of(atlas: AtlasContents, sheets: Mapping[str, str] | None = None) -> Pa
     Args:
         sheets: Address of a unit -> link to its sheet.
     """
-    from clipprobe.report import Page
-
     selective = [
         atlas.unit(row["address"]) for row in search(atlas, kind="selective", limit=N_UNITS)
     ]
@@ -64,8 +74,6 @@ def page_of(atlas: AtlasContents, sheets: Mapping[str, str] | None = None) -> Pa
 
 def _lead(atlas: AtlasContents, selective: Sequence[Unit]) -> Lead:
     """How many units stand out, and the most selective with their images."""
-    from clipprobe.report import Histogram, ImageRows, Lead
-    from clipprobe.report.words import percent, side_of
     from clipprobe.statistics import undefined, wilson
 
     tables = [atlas.table(name) for name in atlas.sites]
@@ -122,9 +130,6 @@ def _lead(atlas: AtlasContents, selective: Sequence[Unit]) -> Lead:
 
 
 def _overview(atlas: AtlasContents) -> Section:
-    from clipprobe.report import Numbers, Section, Table
-    from clipprobe.report.words import counted
-
     summary = summarise(atlas)
     numbers: list[tuple[str, Any, str]] = [
         ("units", summary["n_units"], f"of {len(atlas.sites)} hook points"),
@@ -134,20 +139,7 @@ def _overview(atlas: AtlasContents) -> Section:
         (item["name"], counted(item["estimate"]), item["meaning"]) for item in summary["headline"]
     ]
     columns = ["hook point", "pooled", "units", "dead", "always on", "constant", "median peak, σ"]
-    labelled = any(site["one_label"] for site in summary["sites"])
-    rows = [
-        [
-            site["site"],
-            site["pooled"],
-            site["n_units"],
-            site["dead"],
-            site["always_on"],
-            site["constant"],
-            site["median_peak"],
-            *([site["one_label"]] if labelled else []),
-        ]
-        for site in summary["sites"]
-    ]
+    keys = ["site", "pooled", "n_units", "dead", "always_on", "constant", "median_peak"]
     caption = (
         "Units of each hook point. Dead: never above 0; always on: above 0 on all of them. Peak: "
         "how far the strongest lie above the mean, in standard deviations; 95 % of bell-shaped "
@@ -155,16 +147,15 @@ def _overview(atlas: AtlasContents) -> Section:
         "Sheets and searches compare with the units at random weights where those were scanned "
         "(--twin)."
     )
-    if labelled:
+    if any(site["one_label"] for site in summary["sites"]):
         columns.append("one label")
+        keys.append("one_label")
         caption += " One label: the strongest images share a label beyond chance."
+    rows = [[site[key] for key in keys] for site in summary["sites"]]
     return Section("Overview", [Numbers(numbers), Table(columns, rows, caption)])
 
 
 def _distributions(atlas: AtlasContents) -> Section:
-    from clipprobe.figures.atlas import peaks_by_site, shares_by_site
-    from clipprobe.report import Chart, Section
-
     tables = {name: atlas.table(name) for name in atlas.sites}
     first = next(iter(tables.values()))
     return Section(
@@ -193,8 +184,6 @@ def _distributions(atlas: AtlasContents) -> Section:
 
 def _of_one_label(atlas: AtlasContents, links: Mapping[str, str]) -> list[Section]:
     """Units that a label seems to name, and those whose sheets there are."""
-    from clipprobe.report import Paragraph, Section
-
     best = {one.address: one for one in of_one_label(atlas, limit=_N_NAMED)}
     if not best and not links:
         return []
@@ -208,7 +197,9 @@ def _of_one_label(atlas: AtlasContents, links: Mapping[str, str]) -> list[Sectio
     for address in [*best, *(one for one in links if one not in best)]:
         unit = atlas.unit(address)
         one = best.get(address)
-        places = "" if one is None else f": {one.label}, in places {_listed(one.places)}"
+        places = ""
+        if one is not None:
+            places = f": {one.label}, in places {', '.join(map(str, one.places))}"
         blocks += _linked(f"{unit.name}{places}", links.get(address, ""))
         blocks.append(
             firings_block(atlas, site_of(atlas, unit), unit.top[:N_IMAGES], columns=N_IMAGES)
@@ -216,20 +207,12 @@ def _of_one_label(atlas: AtlasContents, links: Mapping[str, str]) -> list[Sectio
     return [Section("Units of one label", blocks, id="one-label")]
 
 
-def _listed(places: Sequence[int]) -> str:
-    return ", ".join(map(str, places))
-
-
 def _linked(text: str, link: str) -> list[Block]:
     """A line about a unit, which leads to its sheet where there is one."""
-    from clipprobe.report import Links, Paragraph
-
     return [Links([(text, link)])] if link else [Paragraph(text)]
 
 
 def _strongest(atlas: AtlasContents, units: Sequence[Unit], links: Mapping[str, str]) -> Section:
-    from clipprobe.report import Paragraph, Section
-
     blocks: list[Block] = [
         Paragraph(
             f"The {len(units)} units whose strongest images lie furthest above their mean, of all "
@@ -250,8 +233,6 @@ def _strongest(atlas: AtlasContents, units: Sequence[Unit], links: Mapping[str, 
 
 
 def _ranges(atlas: AtlasContents, units: Sequence[Unit]) -> Section:
-    from clipprobe.report import Paragraph, Section
-
     blocks: list[Block] = [
         Paragraph(
             f"{atlas.inputs.capitalize()} drawn evenly from each stretch of a unit's range, from "
@@ -265,8 +246,6 @@ def _ranges(atlas: AtlasContents, units: Sequence[Unit]) -> Section:
 
 
 def _silent(atlas: AtlasContents) -> list[Section]:
-    from clipprobe.report import Section, Table
-
     rows = [
         [row["name"], kind, row["high"]]
         for kind in ("dead", "constant")
@@ -282,8 +261,6 @@ def _silent(atlas: AtlasContents) -> list[Section]:
 
 
 def _failed(atlas: AtlasContents) -> list[Section]:
-    from clipprobe.report import Section, Table
-
     failures = atlas.images.failures
     if not failures:
         return []

@@ -8,8 +8,7 @@ merged: both end in the same bytes as one pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,7 +20,7 @@ from clipprobe.memory import check_fits, fitting_batch
 from clipprobe.neurons.atlas.atlas import Atlas
 from clipprobe.neurons.atlas.images import ImageTable
 from clipprobe.neurons.atlas.loops.images import CHECKPOINT, ScanState, Stream
-from clipprobe.neurons.atlas.settings import AtlasScan, ImageScan, Sheets, TextScan
+from clipprobe.neurons.atlas.settings import AtlasScan, ImageScan, TextScan
 from clipprobe.neurons.atlas.statistics.accumulator import Settings, UnitStatistics
 from clipprobe.neurons.atlas.statistics.samples import N_BINS
 from clipprobe.neurons.atlas.store import KIND, outcome_of, read_run
@@ -101,7 +100,7 @@ def prepare_scan(settings: AnyScan, clip: Clip) -> Plan[Atlas]:
     sites = find_sites(clip, settings.sites, pool, tower)
     # Of the whole data set, not of the shard: the shards must give the bytes of one pass.
     batch_size = fitting_batch(clip, settings.batch_size, len(dataset), tower=tower)
-    keep = _fitting(_keep(settings), len(dataset), sum(site.n_units for site in sites))
+    keep = _fitting(settings, len(dataset), sum(site.n_units for site in sites))
     numbers = range(first, len(dataset), step)
     if not numbers:
         raise DataError(
@@ -109,13 +108,15 @@ def prepare_scan(settings: AnyScan, clip: Clip) -> Plan[Atlas]:
             f"{len(dataset)} {'images' if tower == 'vision' else 'texts'}: use fewer shards."
         )
     provenance = clip.provenance()
+    # The shortest edge of an image is resized, then the centre cropped.
+    view = {"size": clip.preprocess.size, "resize_to": clip.preprocess.resize_to}
     config: dict[str, Any] = {
         "model": provenance["model"],
         "device": clip.device.type,
         "data": dataset.describe(),
         "sites": [site.to_json() for site in sites],
         "tower": tower,
-        "view": _view(clip) if tower == "vision" else None,
+        "view": view if tower == "vision" else None,
         "n_blocks": len(getattr(clip.anatomy, tower).blocks),
         "pool": pool,
         "keep": asdict(keep),
@@ -131,10 +132,7 @@ def prepare_scan(settings: AnyScan, clip: Clip) -> Plan[Atlas]:
         keep=keep,
         config=jsonio.plain(config),
         versions={**versions(), **provenance["versions"]},
-        workers=0 if isinstance(settings, TextScan) else settings.workers,
-        sheets=settings.sheets,
-        checkpoint_seconds=None if settings.out is None else settings.checkpoint_seconds,
-        progress=settings.progress,
+        settings=settings,
     )
     return Plan(
         config=job.config,
@@ -161,15 +159,12 @@ class _Scan:
     keep: Settings
     config: dict[str, Any]
     versions: dict[str, str]
-    workers: int
-    sheets: Sheets | None
-    checkpoint_seconds: float | None
-    """None for an atlas that stays in memory: nobody will go on with it."""
-    progress: Callable[[int], None] | None
+    settings: AnyScan
 
     def execute(self, run: Run) -> Outcome[Atlas]:
         """Scan what is not scanned yet."""
-        pool, seed = self.config["pool"], self.keep.seed
+        pool, seed, settings = self.config["pool"], self.keep.seed, self.settings
+        workers = 0 if isinstance(settings, TextScan) else settings.workers
         state = ScanState(
             {
                 name: UnitStatistics.empty(name, site.n_units, self.keep)
@@ -186,16 +181,16 @@ class _Scan:
             records, stream = texts.with_pieces(records), cast(Stream, texts)
         else:
             stream = Stream(self.clip, pool, state, records, self.numbers, seed)
-        pause = self.checkpoint_seconds
-        store = None if pause is None else run
-        stream.run(self.config["batch_size"], self.workers, store, pause or 0, self.progress)
+        store = None if settings.out is None else run  # nobody goes on with one in memory
+        seconds, progress = settings.checkpoint_seconds, settings.progress
+        stream.run(self.config["batch_size"], workers, store, seconds, progress)
         require_readable(state.done - len(state.failures), state.failures, self.dataset.name)
         thumbnails: dict[int, bytes] = {}
         if self.config["thumbnails"]:
             of_number = dict(zip(self.numbers, records, strict=True))
             numbers = firing_numbers(state.statistics.values()).tolist()
             thumbnails = make_thumbnails(
-                self.clip, {number: of_number[number] for number in numbers}, self.workers
+                self.clip, {number: of_number[number] for number in numbers}, workers
             )
         return outcome_of(
             Atlas(
@@ -207,13 +202,8 @@ class _Scan:
                 thumbnails=thumbnails,
             ),
             run,
-            self.sheets,
+            settings.sheets,
         )
-
-
-def _view(clip: Clip) -> dict[str, Any]:
-    """What of an image the model sees: the shortest edge is resized, then the centre cropped."""
-    return {"size": clip.preprocess.size, "resize_to": clip.preprocess.resize_to}
 
 
 def _with_thumbnails(settings: AnyScan, tower: str, n: int) -> bool:
@@ -222,22 +212,18 @@ def _with_thumbnails(settings: AnyScan, tower: str, n: int) -> bool:
     return asks and tower == "vision" and n <= MOST_IMAGES
 
 
-def _keep(settings: AnyScan) -> Settings:
-    return Settings(
-        top_k=settings.top_k,
-        per_bin=settings.per_bin,
-        threshold=float(settings.threshold),
-        seed=settings.seed,
-    )
-
-
-def _fitting(keep: Settings, n: int, n_units: int) -> Settings:
+def _fitting(settings: AnyScan, n: int, n_units: int) -> Settings:
     """What is kept, no more than there are inputs.
 
     Raises:
         ConfigError: the places would not fit into memory; names the number that does.
     """
-    keep = replace(keep, top_k=min(keep.top_k, n), per_bin=min(keep.per_bin, n))
+    keep = Settings(
+        top_k=min(settings.top_k, n),
+        per_bin=min(settings.per_bin, n),
+        threshold=float(settings.threshold),
+        seed=settings.seed,
+    )
     fixed, bins = float(_UNIT_BYTES * n_units), _PLACE_BYTES * n_units * N_BINS
     check_fits("top_k", keep.top_k, _PLACE_BYTES * n_units, fixed=fixed)
     fixed += keep.top_k * _PLACE_BYTES * n_units

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -16,6 +15,7 @@ from clipprobe.neurons.atlas.contents import AtlasContents
 from clipprobe.neurons.atlas.properties import property_of, where_mask
 from clipprobe.neurons.atlas.statistics import ranking
 from clipprobe.neurons.atlas.unit_table import UnitTable
+from clipprobe.runs import jsonio
 
 
 def search(
@@ -110,17 +110,11 @@ def of_one_label(atlas: AtlasContents, *, limit: int) -> list[OneLabel]:
     Args:
         limit: At most N, of different labels and units.
     """
-    labels, images = atlas.images.labels.names, atlas.images
-    number = {label: place for place, label in enumerate(labels)}
-    of_row = np.array([number.get(record.label or "", -1) for record in images.records])
-    used = np.array([reason is None for reason in images.reasons])
-    totals = np.bincount(of_row[used & (of_row >= 0)], minlength=len(labels))
+    labels, totals = atlas.images.labels.names, atlas.images.labels.totals
     matches = []
     for name, statistics in atlas.statistics.items():
         _, winners = ranking.unpack(statistics.top.keys, largest=True)
-        rows = np.searchsorted(images.numbers, np.maximum(winners, 0)).clip(max=len(images) - 1)
-        label_of = np.where(winners >= 0, of_row[rows], -1)
-        for unit, row in enumerate(label_of):
+        for unit, row in enumerate(atlas.images.labels_of(winners)):
             counts = np.bincount(row[row >= 0], minlength=len(labels))
             for label in np.flatnonzero((counts == totals) & (totals > 1)):
                 places = tuple(int(place) + 1 for place in np.flatnonzero(row == label))
@@ -139,14 +133,12 @@ def of_one_label(atlas: AtlasContents, *, limit: int) -> list[OneLabel]:
 
 def _row(atlas: AtlasContents, table: UnitTable, index: int) -> dict[str, Any]:
     address = f"{table.site}:{index}"
-    row = {"unit": index, "address": address}
-    row |= {name: _plain(getattr(table, name)[index]) for name in table.arrays()}
+    row: dict[str, Any] = {"unit": index, "address": address}
+    row |= {name: getattr(table, name)[index] for name in table.arrays()}
     row["name"] = f"{address} ({atlas.sites[table.site].pooled(atlas.pool)})"
-    return row | {
-        "peak_floor": _plain(table.peak_floor),
-        "peak_floor_of": table.peak_floor_of,
-        "purity_floor": _plain(table.purity_floor),
-    }
+    row |= {name: getattr(table, name) for name in table.FLOORS}
+    plain: dict[str, Any] = jsonio.plain(row)
+    return plain
 
 
 def _score(table: UnitTable, kind: str | None) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -158,8 +150,3 @@ def _score(table: UnitTable, kind: str | None) -> tuple[NDArray[np.float64], NDA
     if kind == "any":
         return np.nan_to_num(table.peak, nan=-np.inf), np.ones(len(table.peak), bool)
     return table.peak, ~np.isnan(table.peak)
-
-
-def _plain(value: Any) -> Any:
-    item = value.item() if isinstance(value, np.generic) else value
-    return None if isinstance(item, float) and not math.isfinite(item) else item

@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw
 
 from clipprobe.errors import UnreadableImageError
 from clipprobe.figures.attribution import overlay
+from clipprobe.report import Block, ImageRows, Images, Paragraph, Table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from clipprobe.hooks.units import Site
     from clipprobe.neurons.atlas.contents import AtlasContents
     from clipprobe.neurons.atlas.unit import Bin, Firing, Unit
-    from clipprobe.report import Block
 
 COLUMNS = 8
 SIDE = 96
@@ -44,8 +44,6 @@ def firings_block(
     Args:
         maps: The activation on the places of an image, by its number; drawn below the image.
     """
-    from clipprobe.report import Images, Table
-
     if atlas.tower == "vision":
         maps = maps or {}
         reach = map_reach(maps)
@@ -65,8 +63,6 @@ def firings_block(
 
 def range_block(atlas: AtlasContents, site: Site, bins: Sequence[Bin], *, side: int = 72) -> Block:
     """The stretches of a unit's range from the strongest down, each with what stands for it."""
-    from clipprobe.report import ImageRows, Paragraph, Table
-
     filled = [one for one in bins[::-1] if one.firings]
     if not filled:
         return Paragraph("No samples were kept (--per-bin 0).")

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +27,9 @@ from clipprobe.neurons.atlas.statistics import exact
 from clipprobe.neurons.atlas.statistics.accumulator import ARRAYS, Settings, UnitStatistics
 from clipprobe.neurons.atlas.tables import bin_table, read_bins, read_top, top_table
 from clipprobe.neurons.instruments.registry import INSTRUMENTS
+from clipprobe.neurons.instruments.store import Lazy
+from clipprobe.runs import Run, RunView
 from clipprobe.study import Outcome, Plan
-
-if TYPE_CHECKING:
-    from clipprobe.runs import Run, RunView
 
 A = TypeVar("A", bound=AtlasContents)
 
@@ -83,7 +82,7 @@ def _files(atlas: AtlasContents, folder: Path) -> Iterator[tuple[str, Any]]:
     yield TOP, top_table(atlas.statistics, atlas.images)
     yield BINS, bin_table(atlas.statistics, atlas.images)
     yield IMAGES, atlas.images.columns()
-    yield SOURCES, atlas.images.source_columns(folder)
+    yield SOURCES, atlas.images.sources(folder)
     if "thumbnails" in atlas.config:  # not there in a copy of an older run
         yield thumbnails.FILE, thumbnails.columns(atlas.thumbnails)
 
@@ -132,12 +131,14 @@ def _arrays(atlas: AtlasContents) -> dict[str, NDArray[Any]]:
 def _statistics(
     run: RunView, sites: Sequence[Site], settings: Settings, images: ImageTable
 ) -> Mapping[str, UnitStatistics]:
-    arrays = run.read_arrays(STATISTICS)
-    statistics: dict[str, UnitStatistics] = {}
-    for site in sites:
-        state = UnitStatistics.empty(site.name, site.n_units, settings).state()
-        state |= {array: arrays[f"{site.name}/{array}"] for array in ARRAYS}
-        statistics[site.name] = UnitStatistics.from_state(site.name, settings, state)
-    read_top(run.read_table(TOP), statistics)
-    read_bins(run.read_table(BINS), statistics, images)
-    return statistics
+    """Of every hook point, put together when it is asked for."""
+    arrays, top, bins = run.read_arrays(STATISTICS), run.read_table(TOP), run.read_table(BINS)
+
+    def read_site(name: str) -> UnitStatistics:
+        state = {array: arrays[f"{name}/{array}"] for array in ARRAYS}
+        statistics = UnitStatistics.from_state(name, settings, state)
+        read_top(top, statistics)
+        read_bins(bins, statistics, images)
+        return statistics
+
+    return Lazy([site.name for site in sites], read_site, keep=True)

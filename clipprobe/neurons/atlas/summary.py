@@ -24,23 +24,21 @@ def summarise(atlas: AtlasContents) -> dict[str, Any]:
     pure = sum(_n_pure(table) for table in tables)
     labelled = any(record.label for record in atlas.images.records)
     headline = [
-        _counted(
-            "dead units",
-            dead / n_units,
-            n_units,
-            f"share of units never above 0; with {n} {atlas.inputs}, such a unit responds to less "
-            f"than {min(1.0, 3 / n):.1%} of {atlas.inputs} like these (95 %)",
-        )
+        {
+            "name": "dead units",
+            "estimate": census(dead / n_units, n_units),
+            "meaning": f"share of units never above 0; with {n} {atlas.inputs}, such a unit "
+            f"responds to less than {min(1.0, 3 / n):.1%} of {atlas.inputs} like these (95 %)",
+        }
     ]
     if labelled:
         headline.append(
-            _counted(
-                "units with one label",
-                pure / n_units,
-                n_units,
-                "share of units whose strongest images carry one label more often than any unit of "
-                "their hook point would by chance (95 %)",
-            )
+            {
+                "name": "units with one label",
+                "estimate": census(pure / n_units, n_units),
+                "meaning": "share of units whose strongest images carry one label more often than "
+                "any unit of their hook point would by chance (95 %)",
+            }
         )
     return {
         "kind": "atlas",
@@ -77,7 +75,3 @@ def _site(atlas: AtlasContents, table: UnitTable) -> dict[str, Any]:
         "purity_floor": table.purity_floor,
         "reason": "" if len(known) else "every unit is constant",
     }
-
-
-def _counted(name: str, share: float, n: int, meaning: str) -> dict[str, Any]:
-    return {"name": name, "estimate": census(share, n), "meaning": meaning}

@@ -76,38 +76,31 @@ def bin_table(statistics: Mapping[str, UnitStatistics], images: ImageTable) -> A
     return _table(_stacked(parts), list(statistics), images)
 
 
-def read_top(table: Any, statistics: Mapping[str, UnitStatistics]) -> None:
-    """Put the rows of ``topk.parquet`` back into empty statistics."""
-    rows = _columns(table, list(statistics), ("unit", "rank", "value", "image"))
-    is_top = np.asarray(
-        table.column("end").combine_chunks().to_numpy(zero_copy_only=False) == "top"
-    )
-    for number, one in enumerate(statistics.values()):
-        for end, side in ((one.top, is_top), (one.bottom, ~is_top)):
-            mine = side & (rows["site"] == number)
-            place = (rows["unit"][mine], rows["rank"][mine])
-            end.keys[place] = ranking.keys_of(
-                rows["value"][mine], rows["image"][mine], largest=end.largest
-            )
-            end.tokens[place] = rows["token"][mine]
-
-
-def read_bins(table: Any, statistics: Mapping[str, UnitStatistics], images: ImageTable) -> None:
-    """Put the rows of ``bins.parquet`` back into statistics; priorities come from the ids."""
-    rows = _columns(table, list(statistics), ("unit", "bin", "rank", "value", "image"))
-    numbers = np.unique(rows["image"])
-    for number, one in enumerate(statistics.values()):
-        seed = one.settings.seed
-        priorities = np.array(
-            [priority_of(images.record(image).id, seed) for image in numbers.tolist()], np.int64
+def read_top(table: Any, one: UnitStatistics) -> None:
+    """Put the rows of ``topk.parquet`` back into the empty statistics of a hook point."""
+    rows = _columns(table, one.name, "end")
+    for name, end in zip(_ENDS, (one.top, one.bottom), strict=True):
+        mine = rows["end"] == name
+        place = (rows["unit"][mine], rows["rank"][mine])
+        end.keys[place] = ranking.keys_of(
+            rows["value"][mine], rows["image"][mine], largest=end.largest
         )
-        mine = rows["site"] == number
-        unit, image = rows["unit"][mine], rows["image"][mine]
-        place = (unit, rows["bin"][mine] + N_BINS // 2, rows["rank"][mine])
-        order = priorities[np.searchsorted(numbers, image)] ^ one.ranges.salts[unit]
-        one.ranges.samples.keys[place] = (order << 32) | image
-        one.ranges.samples.values[place] = rows["value"][mine]
-        one.ranges.samples.tokens[place] = rows["token"][mine]
+        end.tokens[place] = rows["token"][mine]
+
+
+def read_bins(table: Any, one: UnitStatistics, images: ImageTable) -> None:
+    """Put the rows of ``bins.parquet`` back into statistics; priorities come from the ids."""
+    rows, samples = _columns(table, one.name, "bin"), one.ranges.samples
+    numbers, which = np.unique(rows["image"], return_inverse=True)
+    seed = one.settings.seed
+    priorities = np.array(
+        [priority_of(images.record(number).id, seed) for number in numbers.tolist()], np.int64
+    )
+    place = (rows["unit"], rows["bin"] + N_BINS // 2, rows["rank"])
+    order = priorities[which] ^ one.ranges.salts[rows["unit"]]
+    samples.keys[place] = (order << 32) | rows["image"]
+    samples.values[place] = rows["value"]
+    samples.tokens[place] = rows["token"]
 
 
 def _stacked(parts: list[Columns]) -> Columns:
@@ -128,12 +121,12 @@ def _table(rows: Columns, sites: list[str], images: ImageTable) -> Any:
     return pa.table({name: columns[name] for name in order})
 
 
-def _columns(table: Any, sites: list[str], names: tuple[str, ...]) -> Columns:
-    """Columns as arrays; the site as its number, no token as ``NO_TOKEN``."""
-    import pyarrow as pa
+def _columns(table: Any, site: str, part: str) -> Columns:
+    """The columns of a hook point's rows, no token as ``NO_TOKEN``."""
     import pyarrow.compute as pc
 
-    site = pc.index_in(table.column("site").cast(pa.string()), pa.array(sites))
-    columns = {"site": site.to_numpy(zero_copy_only=False)}
-    columns["token"] = pc.fill_null(table.column("token"), ranking.NO_TOKEN).to_numpy()
-    return columns | {name: table.column(name).to_numpy() for name in names}
+    sites = table.column("site").unify_dictionaries().combine_chunks()
+    is_mine = pc.equal(sites.indices, sites.dictionary.index(site))  # by number: texts are slow
+    rows = table.select(["unit", part, "rank", "value", "image", "token"]).filter(is_mine)
+    columns = {name: rows.column(name).to_numpy() for name in rows.column_names}
+    return columns | {"token": pc.fill_null(rows.column("token"), ranking.NO_TOKEN).to_numpy()}

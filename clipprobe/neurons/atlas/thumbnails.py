@@ -99,23 +99,18 @@ class StoredThumbnails(Mapping[int, bytes]):
         self._read = read
 
     @cached_property
-    def _table(self) -> tuple[NDArray[np.int64], Any]:
-        table = self._read()
-        return table.column("image").to_numpy(), table.column("webp").combine_chunks()
+    def _images(self) -> dict[int, bytes]:
+        columns = (self._read().column(name).to_pylist() for name in ("image", "webp"))
+        return dict(zip(*columns, strict=True))
 
     def __getitem__(self, number: int) -> bytes:
-        numbers, data = self._table
-        row = int(np.searchsorted(numbers, number))
-        if row == len(numbers) or numbers[row] != number:
-            raise KeyError(number)
-        thumbnail: bytes = data[row].as_py()
-        return thumbnail
+        return self._images[number]
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self._table[0].tolist())
+        return iter(self._images)
 
     def __len__(self) -> int:
-        return len(self._table[0])
+        return len(self._images)
 
 
 def among(

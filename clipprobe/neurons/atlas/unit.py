@@ -15,6 +15,7 @@ from clipprobe.neurons.atlas.statistics.derived import peak_floor, peaks, quanti
 from clipprobe.neurons.atlas.statistics.floors import BELL
 from clipprobe.neurons.atlas.statistics.ranges import HISTOGRAM_BITS, N_HISTOGRAM, edges
 from clipprobe.neurons.atlas.statistics.samples import N_BINS, NO_SAMPLE
+from clipprobe.runs import jsonio
 
 if TYPE_CHECKING:
     from clipprobe.data import ImageRecord
@@ -146,15 +147,10 @@ class Unit:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types; undefined numbers are null, with ``reason`` beside them."""
-        data = asdict(self) | {"sparsity": self.sparsity}
-        data["quantiles"] = {f"{p:g}": value for p, value in self.quantiles.items()}
-        data["histogram_edges"] = self.histogram_edges.tolist()
-        data["histogram"] = self.histogram.tolist()
-        plain = {
-            key: None if isinstance(value, float) and not math.isfinite(value) else value
-            for key, value in data.items()
-        }
-        return plain | {"reason": self.reason}
+        quantiles = {f"{p:g}": value for p, value in self.quantiles.items()}
+        derived = {"quantiles": quantiles, "sparsity": self.sparsity, "reason": self.reason}
+        data: dict[str, Any] = jsonio.plain(asdict(self) | derived)
+        return data
 
 
 def unit_of(

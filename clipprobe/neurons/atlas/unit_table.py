@@ -17,8 +17,9 @@ of the hook point's units would reach by chance, with probability 0.95.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +55,7 @@ class UnitTable:
         dead, always_on, constant: See the module.
     """
 
+    FLOORS: ClassVar = ("peak_floor", "peak_floor_of", "purity_floor")
     site: str
     mean: NDArray[np.float64]
     std: NDArray[np.float64]
@@ -83,8 +85,7 @@ class UnitTable:
 
     def arrays(self) -> list[str]:
         """Names of the fields with one entry per unit."""
-        single = ("site", "peak_floor", "peak_floor_of", "purity_floor")
-        return [name for name in self.__slots__ if name not in single]
+        return [name for name in self.__slots__ if name not in ("site", *self.FLOORS)]
 
 
 def unit_table(
@@ -130,11 +131,10 @@ def _labels(
 ) -> tuple[NDArray[np.str_], NDArray[np.float64], float]:
     """Most frequent label of each unit's top images, its share, and the floor by chance."""
     _, winners = ranking.unpack(statistics.top.keys[block], largest=True)
-    n, names, of_row = len(winners), images.labels.names, images.labels.of_row
+    n, names = len(winners), images.labels.names
     if not names:
         return np.full(n, ""), np.full(n, np.nan), math.nan
-    rows = np.searchsorted(images.numbers, np.maximum(winners, 0)).clip(max=len(images) - 1)
-    label_of = np.where(winners >= 0, of_row[rows], -1)
+    label_of = images.labels_of(winners)
     units, places = np.nonzero(label_of >= 0)
     flat = np.bincount(units * len(names) + label_of[units, places], minlength=n * len(names))
     counts = flat.reshape(n, len(names))
@@ -154,11 +154,12 @@ def purity_floor(totals: NDArray[np.int64], n_images: int, k: int, n_units: int)
     For k images drawn without replacement the count of a label is hypergeometric; a union bound
     over labels and units gives the level. NaN where even a purity of 1 is within chance.
     """
-    from scipy.stats import hypergeom
-
-    k = min(k, n_images)
+    k, sizes = min(k, n_images), Counter(totals.tolist())
+    ways = [  # to draw k images, j of them of one label, over all labels
+        sum(n * math.comb(size, j) * math.comb(n_images - size, k - j) for size, n in sizes.items())
+        for j in range(k + 1)
+    ]
     for count in range(1, k + 1):
-        chance = float(hypergeom.sf(count - 1, n_images, totals, k).sum())
-        if n_units * chance <= 0.05:
+        if 20 * n_units * sum(ways[count:]) <= math.comb(n_images, k):
             return count / k
     return math.nan

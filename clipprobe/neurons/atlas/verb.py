@@ -44,7 +44,7 @@ def scan(settings: AtlasScan, model: Model, terminal: Terminal) -> None:
 
 def merge(settings: Merge, terminal: Terminal) -> None:
     """Merge the shards that were named, and print what they hold together."""
-    from clipprobe.neurons.atlas.assembling import MERGED
+    from clipprobe.neurons.atlas.merge import MERGED
     from clipprobe.study import carry_out
 
     _report(carry_out(MERGED, settings, None).run, as_json=terminal.as_json)

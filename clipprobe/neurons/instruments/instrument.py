@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from clipprobe.errors import RunFolderError
 from clipprobe.neurons.instruments.rows import UnitRows, Verdict
 from clipprobe.neurons.instruments.store import Rows, Store, unit_rows
-
-if TYPE_CHECKING:
-    from clipprobe.runs import RunView
+from clipprobe.runs import RunView, load_run
 
 View = Callable[[Store, Mapping[str, Rows]], list[UnitRows]]
 Judge = Callable[[Store, Mapping[str, Rows]], Verdict]
@@ -117,7 +115,6 @@ class Instrument:
         Raises:
             RunFolderError: the folder holds no complete run, or one of another kind.
         """
-        from clipprobe.runs import load_run
         from clipprobe.study import STUDIES
 
         run = load_run(path) if isinstance(path, str | Path) else path

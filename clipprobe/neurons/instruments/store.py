@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
-if TYPE_CHECKING:
-    from clipprobe.runs import RunView
+from clipprobe.runs import RunView, jsonio
+from clipprobe.runs.tables import as_table
 
 Rows = list[dict[str, Any]]
 V = TypeVar("V")
@@ -46,25 +46,17 @@ class InMemory:
 
     @property
     def summary(self) -> Mapping[str, Any]:
-        summary: Mapping[str, Any] = _plain(self._summary())
+        summary: Mapping[str, Any] = jsonio.plain(self._summary())
         return summary
 
     def has(self, *names: str) -> bool:
         return all(name in self._files for name in names)
 
     def read_table(self, name: str) -> Any:
-        from clipprobe.runs.tables import as_table
-
         return as_table(self._files[name]())
 
     def read_json(self, name: str) -> Any:
-        return _plain(self._files[name]())
-
-
-def _plain(value: Any) -> Any:
-    from clipprobe.runs import jsonio
-
-    return jsonio.plain(value)
+        return jsonio.plain(self._files[name]())
 
 
 class Lazy(Mapping[str, V]):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -104,20 +105,15 @@ def tiles(sites: Sequence[Site], n_images: int, memory_mb: float, n_models: int)
             f"memory_mb={memory_mb:g} does not hold one unit's activations on {n_images} images: "
             f"give at least {4e-6 * n_images * n_models:.2g}."
         )
-    result: list[Tile] = []
-    pieces: list[tuple[str, int, int]] = []
-    remaining = room
-    for site in sites:
-        start = 0
-        while start < site.n_units:
-            stop = min(site.n_units, start + remaining)
-            pieces.append((site.name, start, stop))
-            remaining -= stop - start
-            start = stop
-            if remaining == 0:
-                result.append(tuple(pieces))
-                pieces, remaining = [], room
-    return [*result, tuple(pieces)] if pieces else result
+    firsts = list(accumulate((site.n_units for site in sites), initial=0))
+    return [
+        tuple(
+            (site.name, max(start - first, 0), min(start + room - first, site.n_units))
+            for site, first in zip(sites, firsts, strict=False)
+            if first - room < start < first + site.n_units
+        )
+        for start in range(0, firsts[-1], room)
+    ]
 
 
 def pooled(

@@ -12,15 +12,12 @@ those of every modality, and, of units, for the same network at random weights.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from clipprobe.neurons.multimodality.contents import STRONG
+from clipprobe.neurons.multimodality.contents import STRONG, Floor, MultimodalityContents
 from clipprobe.neurons.multimodality.scoring.profile import share_of_defined
+from clipprobe.neurons.multimodality.scoring.shuffles import ShuffledCount
 from clipprobe.statistics import Estimate, wilson
-
-if TYPE_CHECKING:
-    from clipprobe.neurons.multimodality.contents import Floor, MultimodalityContents
-    from clipprobe.neurons.multimodality.scoring.shuffles import ShuffledCount
 
 TITLES = {
     "strong": "strong",

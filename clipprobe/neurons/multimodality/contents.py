@@ -145,25 +145,11 @@ class MultimodalityContents(Pooled):
     path: Path | None = None
     store: Store | None = field(default=None, repr=False, compare=False)
 
-    @property
-    def table(self) -> Any:
-        return self.frames["table"]
-
-    @property
-    def units(self) -> Any:
-        return self.frames["units"]
-
-    @property
-    def concept_table(self) -> Any:
-        return self.frames["concept_table"]
-
-    @property
-    def top_images(self) -> Any:
-        return self.frames["top_images"]
-
-    @property
-    def controls(self) -> Any:
-        return self.frames["controls"]
+    table = property(lambda self: self.frames["table"])
+    units = property(lambda self: self.frames["units"])
+    concept_table = property(lambda self: self.frames["concept_table"])
+    top_images = property(lambda self: self.frames["top_images"])
+    controls = property(lambda self: self.frames["controls"])
 
     @property
     def pooling(self) -> str:
@@ -219,10 +205,7 @@ class MultimodalityContents(Pooled):
         """``n_strong`` with the concepts of one modality shuffled, and of all; see ``shuffles``."""
         if self.shuffles is None:
             return ()
-        return (
-            self.shuffles.count_one(self.n_strong, STRONG),
-            self.shuffles.count_all(self.n_strong, STRONG),
-        )
+        return self.shuffles.reaching(STRONG, self.n_strong)
 
     def ranked(self, limit: int | None = None) -> list[dict[str, Any]]:
         """The best units as plain rows, NaN as such."""

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from clipprobe.errors import ClipprobeError
+from clipprobe.hooks import capture
 from clipprobe.statistics import Estimate, auroc_estimate, undefined
 from clipprobe.stimuli import Background, Scene, Word, concepts, render
 from clipprobe.stimuli.splits import UNSEEN_FONTS, UNSEEN_GROUNDS
@@ -149,7 +150,9 @@ def _controls(
             reason=reason,
         )
     images = [image for kind in drawings_by_kind.values() for image in kind]
-    values = _responses(clip, unit, images, pool, batch_size)
+    with capture(clip, [unit], pool=pool) as acts:
+        clip.encode_images(images, batch_size=batch_size)
+    values = next(iter(acts.values())).double().cpu().numpy()
     cuts = np.cumsum([len(kind) for kind in drawings_by_kind.values()])[:-1]
     kinds = dict(zip(drawings_by_kind, np.split(values, cuts), strict=True))
     against = {
@@ -178,14 +181,3 @@ def _jitter(kinds: dict[str, NDArray[np.float64]]) -> dict[str, float]:
         rest = tuple(other for other in range(3) if other != axis)
         spread[name] = float(grid.mean(axis=rest).std(ddof=1)) / unit if unit else float("nan")
     return spread
-
-
-def _responses(
-    clip: Clip, unit: str, images: list[Image.Image], pool: str, batch_size: int
-) -> NDArray[np.float64]:
-    from clipprobe.hooks import capture
-
-    with capture(clip, [unit], pool=pool) as acts:
-        clip.encode_images(images, batch_size=batch_size)
-    (values,) = acts.values()
-    return values.double().cpu().numpy()

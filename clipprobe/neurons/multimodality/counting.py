@@ -109,19 +109,10 @@ def count_of(result: Multimodality, threshold: float = STRONG) -> MultimodalCoun
     """The counts of a result that has both controls."""
     assert result.floor is not None and result.shuffles is not None
     units, floor = result.units, result.floor
-    reach = units["score"] >= threshold
-    tested = int(units["score"].notna().sum())
-    random_tested = int((floor.score == floor.score).sum())
-    kinds = ("q", "q_images")
-    counts = [int((reach & (units[kind] <= result.alpha)).sum()) for kind in kinds]
-    counts.append(int(reach.sum()))
-    random_reach = floor.score >= threshold
-    random_counts = [
-        int((random_reach & (getattr(floor, kind) <= result.alpha)).sum()) for kind in kinds
-    ]
-    random_counts.append(int(random_reach.sum()))
-    shares = [wilson(count, tested) for count in counts]
-    random = [wilson(count, random_tested) for count in random_counts]
+    own_q, random_q = [units["q"], units["q_images"]], [floor.q, floor.q_images]
+    counts, shares = _counted(units["score"], own_q, threshold, result.alpha)
+    _, random = _counted(floor.score, random_q, threshold, result.alpha)
+    one, every = result.shuffles.reaching(threshold, counts[2])
     return MultimodalCount(
         threshold=threshold,
         alpha=result.alpha,
@@ -131,8 +122,8 @@ def count_of(result: Multimodality, threshold: float = STRONG) -> MultimodalCoun
         n_units=counts[0],
         n_units_images=counts[1],
         n_strong=counts[2],
-        one_shuffled=result.shuffles.count_one(counts[2], threshold),
-        all_shuffled=result.shuffles.count_all(counts[2], threshold),
+        one_shuffled=one,
+        all_shuffled=every,
         claims={
             name: claim
             for name, claim in claims_of(result).items()
@@ -145,3 +136,12 @@ def count_of(result: Multimodality, threshold: float = STRONG) -> MultimodalCoun
         n_images=sum(sum(images) for images in result.n_images.values()),
         provenance=result.provenance,
     )
+
+
+def _counted(
+    score: Any, qs: Sequence[Any], threshold: float, alpha: float
+) -> tuple[list[int], list[Estimate]]:
+    """Units at the threshold, by each q and by none; and their shares of those tested."""
+    reach = score >= threshold
+    counts = [*(int((reach & (q <= alpha)).sum()) for q in qs), int(reach.sum())]
+    return counts, [wilson(count, int((score == score).sum())) for count in counts]

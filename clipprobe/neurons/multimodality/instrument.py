@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from clipprobe.arrays import missing
 from clipprobe.neurons.instruments.instrument import Instrument, Property, Search
@@ -18,10 +18,8 @@ from clipprobe.neurons.instruments.rows import (
     short_of_one,
     with_interval,
 )
+from clipprobe.neurons.instruments.store import Rows, Store
 from clipprobe.neurons.multimodality.notes import WITHDRAWN, WITHDRAWN_NOTE
-
-if TYPE_CHECKING:
-    from clipprobe.neurons.instruments.store import Rows, Store
 
 MIN_AUROC = 0.9
 

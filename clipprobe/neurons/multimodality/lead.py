@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from clipprobe.neurons.multimodality.claims import Claim, claims_of
-from clipprobe.neurons.multimodality.contents import CLAIM, STRONG
-
-if TYPE_CHECKING:
-    from clipprobe.neurons.multimodality.contents import MultimodalityContents
-    from clipprobe.report import Lead
+from clipprobe.neurons.multimodality.contents import CLAIM, STRONG, MultimodalityContents
+from clipprobe.report import Intervals, Lead
 
 _N_ROWS = 6
 _N_SERIES = 3
@@ -17,8 +14,6 @@ _N_SERIES = 3
 
 def lead_of(result: MultimodalityContents) -> Lead:
     """The verdict of a test, with the best units in each modality as its figure."""
-    from clipprobe.report import Intervals, Lead
-
     rows = result.ranked(_N_ROWS)
     modalities = result.modalities[:_N_SERIES]
     verdict, evidence = _statement(result)
@@ -54,28 +49,18 @@ def _statement(result: MultimodalityContents) -> tuple[str, str]:
     claims = claims_of(result)
     claim = claims.get("each", claims["strong"])
     what = f"respond to one concept in all of {', '.join(result.modalities)}"
-    controls = _controls(claim)
     by = (
         f"by the exact test of each modality given the others (q at most {result.alpha:g})"
         if claim.name == "each"
         else f"by an AUROC of at least {STRONG} in each"
     )
-    evidence = f"Counted {by}. {controls}"
-    p = None if claim.one is None or claim.all is None else max(claim.one.p, claim.all.p)
+    verdict = f"{claim.n:,} of {claim.share.n:,} units {what}"
     if claim.n == 0:
-        return f"None of {claim.share.n:,} units is shown to {what}", evidence
-    if p is None:
-        return f"{claim.n:,} of {claim.share.n:,} units {what}", evidence
-    if p > result.alpha:
-        return (
-            f"{claim.n:,} of {claim.share.n:,} units {what}, not shown to be more than shuffled "
-            "concepts give",
-            evidence,
-        )
-    return (
-        f"{claim.n:,} of {claim.share.n:,} units {what}, more than shuffled concepts give",
-        evidence,
-    )
+        verdict = f"None of {claim.share.n:,} units is shown to {what}"
+    elif claim.one is not None and claim.all is not None:
+        is_more = max(claim.one.p, claim.all.p) <= result.alpha
+        verdict += f", {'' if is_more else 'not shown to be '}more than shuffled concepts give"
+    return verdict, f"Counted {by}. {_controls(claim)}"
 
 
 def _controls(claim: Claim) -> str:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from clipprobe.data import ImageRecord, decode_image
 from clipprobe.errors import UnreadableImageError
+from clipprobe.figures.multimodality import modality_dots, ranked_scores, score_histogram
 from clipprobe.neurons.multimodality.claims import claim_table
 from clipprobe.neurons.multimodality.contents import CLAIM, MultimodalityContents
 from clipprobe.neurons.multimodality.lead import lead_of
+from clipprobe.neurons.multimodality.probes import Probes
 from clipprobe.neurons.multimodality.summary import summary_of, verdict_of
-
-if TYPE_CHECKING:
-    from clipprobe.neurons.multimodality.probes import Probes
-    from clipprobe.report import Block, Page, Section
+from clipprobe.report import Block, Chart, Images, Numbers, Page, Paragraph, Section, Table, Warning
+from clipprobe.report.numbers import format_cell
 
 N_LISTED = 30
 N_WITH_IMAGES = 10
@@ -27,8 +27,6 @@ _SIDE = 96
 
 def page_of(result: MultimodalityContents, probes: Probes) -> Page:
     """The report, with the images in it."""
-    from clipprobe.report import Page
-
     sections = [_overview(result), _nulls(result), _units(result), _image_sheets(result, probes)]
     sections += [_concepts(result), *_controls(result), *_failed(result)]
     n_images = sum(sum(counts) for counts in result.n_images.values())
@@ -44,8 +42,6 @@ def page_of(result: MultimodalityContents, probes: Probes) -> Page:
 
 
 def _overview(result: MultimodalityContents) -> Section:
-    from clipprobe.report import Numbers, Paragraph, Section, Warning
-
     headline = summary_of(result)["headline"]
     numbers: list[tuple[str, Any, str]] = [
         (item["name"], item["estimate"], item["meaning"]) for item in headline
@@ -68,8 +64,6 @@ def _overview(result: MultimodalityContents) -> Section:
 
 def _beside(result: MultimodalityContents) -> Block:
     """Every count beside its controls."""
-    from clipprobe.report import Table
-
     columns, rows = claim_table(result)
     caption = (
         "Every count, and the same count when coincidence is all there is: mean ± sd of the "
@@ -84,9 +78,6 @@ def _beside(result: MultimodalityContents) -> Block:
 
 
 def _nulls(result: MultimodalityContents) -> Section:
-    from clipprobe.figures.multimodality import ranked_scores, score_histogram
-    from clipprobe.report import Chart, Section
-
     nulls, floor = result.nulls, result.floor
     random = None
     if floor is not None:
@@ -121,9 +112,6 @@ def _nulls(result: MultimodalityContents) -> Section:
 
 
 def _units(result: MultimodalityContents) -> Section:
-    from clipprobe.figures.multimodality import modality_dots
-    from clipprobe.report import Chart, Section, Table
-
     rows = result.ranked(N_LISTED)
     names = [f"{row['address']} {row['concept']}" for row in rows]
     dots = {
@@ -170,9 +158,6 @@ def _units(result: MultimodalityContents) -> Section:
 
 
 def _image_sheets(result: MultimodalityContents, probes: Probes) -> Section:
-    from clipprobe.report import Images, Paragraph, Section
-    from clipprobe.report.numbers import format_cell
-
     blocks: list[Block] = [
         Paragraph(
             "The strongest images of the best units, a modality at a time, whatever they show. The "
@@ -220,19 +205,13 @@ def _thumbnail(record: ImageRecord) -> Image.Image:
 
 
 def _concepts(result: MultimodalityContents) -> Section:
-    from clipprobe.report import Section, Table
-
     table = result.concept_table
     rows = [
         [
             row["concept"],
             *(row[f"n_{name}"] for name in result.modalities),
             f"{row['site']}:{row['unit']}",
-            row["score"],
-            row["null_median"],
-            row["null_95"],
-            row["p_best"],
-            row["q_best"],
+            *(row[name] for name in ("score", "null_median", "null_95", "p_best", "q_best")),
         ]
         for row in table.head(N_LISTED).to_dict("records")
     ]
@@ -247,8 +226,6 @@ def _concepts(result: MultimodalityContents) -> Section:
 
 
 def _controls(result: MultimodalityContents) -> list[Section]:
-    from clipprobe.report import Section, Table
-
     if not len(result.controls):
         return []
     names = list(dict.fromkeys(result.controls["control"]))
@@ -274,8 +251,6 @@ def _estimate(row: Mapping[str, Any]) -> Any:
 
 
 def _failed(result: MultimodalityContents) -> list[Section]:
-    from clipprobe.report import Section, Table
-
     if not result.failures:
         return []
     rows = [[failure.id, failure.reason] for failure in result.failures[:N_LISTED]]

@@ -13,11 +13,7 @@ from typing import TYPE_CHECKING, Any
 from clipprobe.errors import ConfigError
 from clipprobe.memory import fitting_batch
 from clipprobe.neurons.multimodality import tables
-from clipprobe.neurons.multimodality.activations import (
-    Tile,
-    find_pooled_sites,
-    tiles,
-)
+from clipprobe.neurons.multimodality.activations import Tile, find_pooled_sites, tiles
 from clipprobe.neurons.multimodality.assembly import assemble
 from clipprobe.neurons.multimodality.contents import KIND
 from clipprobe.neurons.multimodality.controls import N_DRAWINGS, word_controls
@@ -27,7 +23,7 @@ from clipprobe.neurons.multimodality.scoring import pixels
 from clipprobe.neurons.multimodality.settings import CONTROLS, LATE_CLS, ConceptTest
 from clipprobe.neurons.multimodality.store import outcome_of, read_run
 from clipprobe.neurons.multimodality.trial import Trial
-from clipprobe.runs import Run, RunView, jsonio
+from clipprobe.runs import Run, jsonio
 from clipprobe.runs.manifest import versions
 from clipprobe.settings import takes
 from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
@@ -141,25 +137,19 @@ class _Test:
         sites = list(self.config["sites"])
         result = assemble(trial, self.tiles, sites, self.config, self.versions)
         if "words" in settings.controls:
-            result = self._with_words(result, batch_size)
+            rows = result.ranked(settings.n_controls)
+            pairs = [(row["address"], str(row["concept"])) for row in rows]
+            controls = word_controls(
+                self.clip, pairs, pools=self.pools, seed=settings.seed, batch_size=batch_size
+            )
+            frames = {**result.frames, "controls": tables.control_rows(controls)}
+            result = replace(result, frames=frames)
         return outcome_of(result, self.probes)
 
-    def _with_words(self, result: Multimodality, batch_size: int) -> Multimodality:
-        rows = result.ranked(self.settings.n_controls)
-        pairs = [(row["address"], str(row["concept"])) for row in rows]
-        controls = word_controls(
-            self.clip,
-            pairs,
-            pools=self.pools,
-            seed=self.settings.seed,
-            batch_size=batch_size,
-        )
-        return replace(result, frames={**result.frames, "controls": tables.control_rows(controls)})
 
-
-def load_test(view: RunView) -> Multimodality:
-    """The result of a finished test."""
-    return Multimodality.of(read_run(view))
-
-
-MULTIMODALITY = Study(kind=KIND, settings=ConceptTest, prepare=prepare_test, load=load_test)
+MULTIMODALITY: Study[ConceptTest, Multimodality] = Study(
+    kind=KIND,
+    settings=ConceptTest,
+    prepare=prepare_test,
+    load=lambda view: Multimodality.of(read_run(view)),
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +15,11 @@ from clipprobe.neurons.instruments.store import InMemory, Lazy
 from clipprobe.neurons.multimodality.claims import TITLES
 from clipprobe.neurons.multimodality.contents import Floor, MultimodalityContents, Nulls
 from clipprobe.neurons.multimodality.notes import WITHDRAWN, WITHDRAWN_NOTE
+from clipprobe.neurons.multimodality.probes import Probes
 from clipprobe.neurons.multimodality.scoring.shuffles import Shuffles
 from clipprobe.neurons.multimodality.summary import summary_of
+from clipprobe.runs import RunView
 from clipprobe.study import Outcome
-
-if TYPE_CHECKING:
-    from clipprobe.neurons.multimodality.probes import Probes
-    from clipprobe.runs import RunView
 
 M = TypeVar("M", bound=MultimodalityContents)
 
@@ -99,8 +97,7 @@ def read_run(run: RunView) -> MultimodalityContents:
     )
 
 
-FLOOR_ARRAYS = ("score", "q", "q_images")
-FLOOR_TESTS = ("q_each", "q_exact", "q_profile")
+FLOOR_ARRAYS = ("score", "q", "q_images", "q_each", "q_exact", "q_profile")
 SHUFFLED_ARRAYS = ("one", "all")
 
 
@@ -119,10 +116,8 @@ def _arrow(frame: Any) -> Any:
 def _arrays(result: MultimodalityContents) -> dict[str, NDArray[Any]]:
     arrays = {f"nulls/{name}": np.asarray(getattr(result.nulls, name)) for name in Nulls.__slots__}
     if result.floor is not None:
-        floor = result.floor
-        arrays |= {f"floor/{name}": getattr(floor, name) for name in FLOOR_ARRAYS}
-        tests = {f"floor/{name}": getattr(floor, name) for name in FLOOR_TESTS}
-        arrays |= {name: q for name, q in tests.items() if q is not None}
+        floor = {f"floor/{name}": getattr(result.floor, name) for name in FLOOR_ARRAYS}
+        arrays |= {name: values for name, values in floor.items() if values is not None}
     if result.shuffles is not None:
         arrays |= {f"shuffled/{name}": getattr(result.shuffles, name) for name in SHUFFLED_ARRAYS}
         for claim, counts in result.shuffles.counts.items():
@@ -160,12 +155,6 @@ def _floor(
 ) -> Floor | None:
     if data is None:
         return None
-    return Floor(
-        seed=int(data["seed"]),
-        alpha=alpha,
-        score=arrays["floor/score"],
-        q=arrays["floor/q"],
-        q_images=arrays["floor/q_images"],
-        n_any=int(data["n_any"]),
-        **{name: arrays.get(f"floor/{name}") for name in FLOOR_TESTS},
-    )
+    # An older run lacks some.
+    of_units: dict[str, Any] = {name: arrays.get(f"floor/{name}") for name in FLOOR_ARRAYS}
+    return Floor(seed=int(data["seed"]), alpha=alpha, n_any=int(data["n_any"]), **of_units)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from clipprobe.neurons.multimodality.claims import Claim, claims_of
-from clipprobe.neurons.multimodality.contents import CLAIM, KIND, STRONG
+from clipprobe.neurons.multimodality.contents import CLAIM, KIND, STRONG, MultimodalityContents
 from clipprobe.runs import jsonio
 from clipprobe.statistics import wilson
-
-if TYPE_CHECKING:
-    from clipprobe.neurons.multimodality.contents import MultimodalityContents
 
 
 def verdict_of(result: MultimodalityContents) -> str:
@@ -74,15 +71,13 @@ def _strong(result: MultimodalityContents) -> str:
         f"every modality {every} (mean ± sd of {one.share.n} shuffles, one-sided p = {one.p:.2g} "
         f"and {every.p:.2g})"
     )
-    if max(one.p, every.p) > result.alpha:
-        return (
-            f"{text}. {shuffled}, so this count alone is not evidence that units have one concept "
-            "in all modalities."
-        )
-    return (
-        f"{text}. {shuffled}: the count is beyond what shuffled concepts give, which does not say "
-        "of any single unit that it is not a coincidence."
+    meaning = (
+        ", so this count alone is not evidence that units have one concept in all modalities."
+        if max(one.p, every.p) > result.alpha
+        else ": the count is beyond what shuffled concepts give, which does not say of any single "
+        "unit that it is not a coincidence."
     )
+    return f"{text}. {shuffled}{meaning}"
 
 
 def summary_of(result: MultimodalityContents) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from clipprobe.neurons.multimodality.controls import WordControls
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 def site_columns(tiles: Sequence[Tile], sites: Sequence[str]) -> dict[str, Any]:
     """Hook point and index of every unit, ``(u,)`` each."""
-    import pandas as pd
-
     pieces = [piece for tile in tiles for piece in tile]
     names = np.concatenate(
         [np.full(stop - start, sites.index(name)) for name, start, stop in pieces]
@@ -42,8 +41,6 @@ def pair_table(
     corrected: Mapping[str, Floats],
 ) -> Any:
     """One row per unit and concept, units outermost."""
-    import pandas as pd
-
     n_concepts, n_units = scores.score.shape
     columns: dict[str, Any] = {
         "site": site["site"].repeat(n_concepts),
@@ -80,8 +77,6 @@ def unit_table(
     The order is by the smaller of the two halves' scores, so that a unit must be good on both;
     the confirmed score of the first few is therefore a little flattering.
     """
-    import pandas as pd
-
     selected = scores.selected
     each = np.arange(len(selected))
     columns: dict[str, Any] = {
@@ -127,8 +122,6 @@ def concept_rows(
     joint: JointNull,
 ) -> Any:
     """One row per concept: its best unit, and what the best unit reaches by chance."""
-    import pandas as pd
-
     filled = np.where(np.isnan(scores.score), -1, scores.score)
     best = filled.argmax(axis=1)
     score = filled.max(axis=1)
@@ -157,8 +150,6 @@ def top_rows(
     concepts: Sequence[str],
 ) -> Any:
     """Each unit's strongest images: unit, modality and rank from the outside in."""
-    import pandas as pd
-
     parts = []
     n_units = len(site["unit"])
     for number, name in enumerate(modalities):
@@ -189,8 +180,6 @@ def top_rows(
 
 def control_rows(controls: Sequence[WordControls]) -> Any:
     """One row per unit and word control: an AUROC with its interval, or a jitter without one."""
-    import pandas as pd
-
     rows = []
     for one in controls:
         site, _, unit = one.unit.rpartition(":")

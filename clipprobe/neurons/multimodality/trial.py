@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,31 +38,26 @@ if TYPE_CHECKING:
 N_JOINT = 100
 
 
+@dataclass
 class Trial:
     """The scores of all models, tile after tile."""
 
-    def __init__(
-        self,
-        clips: Sequence[Clip],
-        probes: Probes,
-        settings: ConceptTest,
-        pools: Mapping[str, str],
-        batch_size: int,
-    ) -> None:
-        self.clips = clips
-        self.probes = probes
-        self.settings = settings
-        self.pools = pools
-        self.batch_size = batch_size
-        self.scores: list[list[Scores]] = [[] for _ in clips]
+    clips: Sequence[Clip]
+    probes: Probes
+    settings: ConceptTest
+    pools: Mapping[str, str]
+    batch_size: int
+
+    def __post_init__(self) -> None:
+        self.scores: list[list[Scores]] = [[] for _ in self.clips]
         self.intervals: list[tuple[Floats, Floats]] = []
         self.strongest: dict[str, list[tuple[NDArray[np.int64], NDArray[np.float32]]]] = {
-            name: [] for name in probes.modalities
+            name: [] for name in self.probes.modalities
         }
         self.failures: list[Failure] = []
         self.ids: dict[str, list[str]] = {}
         self.codes: dict[str, NDArray[np.int64]] = {}
-        self.raw: list[list[Scores]] = [[] for _ in clips]
+        self.raw: list[list[Scores]] = [[] for _ in self.clips]
         self.pixels: dict[str, Floats] = {}
         self.halves: dict[str, NDArray[np.bool_]] = {}
         self.selects: dict[str, NDArray[np.bool_]] = {}

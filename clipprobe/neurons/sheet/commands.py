@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from clipprobe.neurons.atlas.atlas import Atlas
@@ -102,13 +102,8 @@ def _place(atlas: Atlas, typed: Typed) -> object:
 
 def source(atlas: Atlas, typed: Typed = as_is) -> object:
     """Where the images or texts are, as the call of the atlas says; else the name of the data."""
-    from clipprobe.runs import load_run
-    from clipprobe.runs.view import CALL
-
     name: str = atlas.config["data"]["name"]
-    if atlas.path is None or not (run := load_run(atlas.path)).has(CALL):
-        return name
-    settings = run.read_json(CALL).get("settings", {})
+    settings = _call(atlas).get("settings", {})
     one = settings.get("images") or settings.get("texts")
     if not isinstance(one, dict):
         return name
@@ -124,18 +119,23 @@ def _model(atlas: Atlas) -> list[tuple[str, object]]:
 
 def _edits(atlas: Atlas) -> list[tuple[str, object]]:
     """The files of the edits that the atlas was made under, directions among them."""
+    if not atlas.config["model"].get("edits"):
+        return []
+    model = _call(atlas).get("model") or {}
+    places = list(model.get("arguments", {}).get("edits", []))
+    # Of an edit that was never saved nobody knows the place.
+    return [("edit", place) for place in places or ["EDIT.safetensors"]]
+
+
+def _call(atlas: Atlas) -> dict[str, Any]:
+    """The call that made an atlas; empty where nobody knows it."""
     from clipprobe.runs import load_run
     from clipprobe.runs.view import CALL
 
-    edits = atlas.config["model"].get("edits")
-    if not edits:
-        return []
-    places: list[object] = []
-    if atlas.path is not None and (run := load_run(atlas.path)).has(CALL):
-        model = run.read_json(CALL).get("model") or {}
-        places = list(model.get("arguments", {}).get("edits", []))
-    # Of an edit that was never saved nobody knows the place.
-    return [("edit", place) for place in places or ["EDIT.safetensors"]]
+    if atlas.path is None or not (run := load_run(atlas.path)).has(CALL):
+        return {}
+    call: dict[str, Any] = run.read_json(CALL)
+    return call
 
 
 def _bundled() -> str:

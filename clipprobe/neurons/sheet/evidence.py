@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 
 from clipprobe.errors import RunFolderError
 from clipprobe.identity import Identity
+from clipprobe.neurons.instruments.instrument import Instrument
 from clipprobe.neurons.instruments.registry import INSTRUMENTS, beside_atlas
+from clipprobe.neurons.instruments.rows import UnitRows, Verdict
+from clipprobe.runs import RunView, load_run
+from clipprobe.runs.view import MANIFEST, list_runs
 
 if TYPE_CHECKING:
     from clipprobe.neurons.atlas.atlas import Atlas
-    from clipprobe.neurons.instruments.instrument import Instrument
-    from clipprobe.neurons.instruments.rows import UnitRows, Verdict
-    from clipprobe.runs import RunView
-
 
 _DEPTH = 4
 """How far below the folder of runs they are looked for."""
@@ -75,8 +75,6 @@ def gather(
         RunFolderError: a run that was given is incomplete, of no instrument, or about other
             weights.
     """
-    from clipprobe.runs import load_run
-
     runs = [load_run(path) for path in own]
     for run in runs:
         reason = _unfit(atlas, run)
@@ -97,8 +95,6 @@ def gather(
 def runs_root(atlas: Atlas) -> Path | None:
     """The folder of runs that holds the atlas: the one around it, and around the runs that it is
     part of, as that of a demo. None for an atlas that is in memory only."""
-    from clipprobe.runs.view import MANIFEST
-
     if atlas.path is None:
         return None
     folder = atlas.path.resolve().parent
@@ -109,9 +105,6 @@ def runs_root(atlas: Atlas) -> Path | None:
 
 def _near(atlas: Atlas) -> Iterator[RunView]:
     """The complete runs below the folder that holds the atlas, in order of path."""
-    from clipprobe.runs import load_run
-    from clipprobe.runs.view import list_runs
-
     root = runs_root(atlas)
     if root is None:
         return

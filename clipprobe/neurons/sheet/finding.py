@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from clipprobe.neurons.atlas.showing import count_words, share_words
-
-if TYPE_CHECKING:
-    from clipprobe.neurons.atlas.unit import Unit
-    from clipprobe.neurons.atlas.unit_table import UnitTable
+from clipprobe.neurons.atlas.unit import Unit
+from clipprobe.neurons.atlas.unit_table import UnitTable
 
 
 def finding(unit: Unit, row: UnitTable, inputs: str = "images", *, with_label: bool = True) -> str:
@@ -63,9 +59,6 @@ def _label_words(row: UnitTable, k: int, inputs: str) -> str:
     words += f"{'bears' if round(purity * k) == 1 else 'bear'} the label {label}"
     if np.isnan(floor):
         return f"{words}; so few {inputs} cannot tell that from chance."
-    chance = f"chance over all units of the hook point stays below {floor:.0%} (95 %)"
-    return (
-        f"{words}; {chance.replace('%', ' %', 1)}."
-        if purity >= floor
-        else (f"{words}, which chance can do: {chance.replace('%', ' %', 1)}.")
-    )
+    level = f"{floor:.0%}".replace("%", " %")
+    chance = f"chance over all units of the hook point stays below {level} (95 %)"
+    return f"{words}; {chance}." if purity >= floor else f"{words}, which chance can do: {chance}."

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from clipprobe.neurons.atlas.showing import count_words, map_reach
+from clipprobe.neurons.instruments.rows import Verdict
+from clipprobe.neurons.sheet.context import SheetContext
 from clipprobe.neurons.sheet.finding import finding, prevailing
 from clipprobe.neurons.sheet.parts import distribution, firings_with_maps, maps_note
-
-if TYPE_CHECKING:
-    from clipprobe.neurons.instruments.rows import Verdict
-    from clipprobe.neurons.sheet.context import SheetContext
-    from clipprobe.report import Lead
+from clipprobe.report import Lead
 
 NO_NAME = "no name held on fresh images"
 #: Whose name is the unit's, the first that has one.
@@ -71,8 +68,6 @@ def evidence_of(context: SheetContext) -> str:
 
 def lead_of(context: SheetContext) -> Lead | None:
     """The opening of a sheet; None for a unit of which no image gave a number."""
-    from clipprobe.report import Lead
-
     limits = [
         "A name is the best of a list: what the unit responds to may be something that the list "
         "does not have. The strongest images say what activates it most, not all that does.",

@@ -5,18 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from clipprobe.errors import RunFolderError
 from clipprobe.neurons.atlas.showing import sheet_name
 from clipprobe.neurons.instruments.store import unit_rows
 from clipprobe.neurons.sheet import commands
+from clipprobe.neurons.sheet.context import SheetContext
 from clipprobe.neurons.sheet.evidence import runs_root
-
-if TYPE_CHECKING:
-    from clipprobe.neurons.sheet.context import SheetContext
-    from clipprobe.report import Block, Section
+from clipprobe.report import Block, Code, Links, Paragraph, Section
 
 _MOST = 40
 """Links to other sheets."""
@@ -24,8 +21,6 @@ _MOST = 40
 
 def elsewhere(context: SheetContext) -> Section | None:
     """Other sheets that lie beside this one, the reports behind it, and the dashboard."""
-    from clipprobe.report import Code, Links, Paragraph, Section
-
     blocks: list[Block] = []
     others = list(other_sheets(context))
     if others:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from clipprobe.errors import (
     ClipprobeError,
-    ConfigError,
     UnknownHookPointError,
     UnreadableImageError,
     UnsupportedHookError,
 )
-from clipprobe.identity import Identity
 from clipprobe.neurons.where import unit_map
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def maps_of(clip: Clip, atlas: Atlas, unit: Unit) -> Maps:
     Raises:
         ConfigError: the model has other weights or edits than that of the atlas.
     """
-    refuse_other(clip, atlas)
+    atlas.refuse_other(clip)
     maps: Maps = {}
     for firing in unit.top:
         try:
@@ -47,20 +46,6 @@ def maps_of(clip: Clip, atlas: Atlas, unit: Unit) -> Maps:
         except (UnsupportedHookError, UnknownHookPointError):
             return {}
     return maps
-
-
-def refuse_other(clip: Clip, atlas: Atlas) -> None:
-    """Raise where a model is not that of an atlas.
-
-    Raises:
-        ConfigError: it has other weights or edits.
-    """
-    own = Identity.stored(atlas.config["model"])
-    if clip.identity != own:
-        raise ConfigError(
-            f"The atlas is of {atlas.config['model']['id']} (weights {own}), and {clip.id} has the "
-            f"weights {clip.identity}: give the model of the atlas with --model."
-        )
 
 
 def model_of(atlas: Atlas, otherwise: Callable[[], Clip]) -> Clip:
@@ -76,8 +61,6 @@ def model_of(atlas: Atlas, otherwise: Callable[[], Clip]) -> Clip:
 
     clip: Clip | None = None
     if atlas.path is not None:
-        try:
+        with suppress(ClipprobeError):  # shared without its call, or the model lies elsewhere now
             clip = model_from(read_call(load_run(atlas.path)))
-        except ClipprobeError:
-            clip = None  # shared without its call, or the model lies elsewhere now
     return otherwise() if clip is None else clip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from clipprobe.neurons.atlas.showing import (
     COLUMNS,
@@ -14,13 +14,11 @@ from clipprobe.neurons.atlas.showing import (
     range_block,
     share_words,
 )
+from clipprobe.neurons.atlas.unit import Firing, Unit
 from clipprobe.neurons.sheet import commands
-
-if TYPE_CHECKING:
-    from clipprobe.neurons.atlas.unit import Firing, Unit
-    from clipprobe.neurons.sheet.context import SheetContext
-    from clipprobe.report import Block, Section
-
+from clipprobe.neurons.sheet.context import SheetContext
+from clipprobe.report import Block, Code, Histogram, Numbers, Paragraph, Section, Table
+from clipprobe.report.numbers import format_number
 
 WITHOUT_MAPS = "The activation on each patch is drawn where the model of the atlas is at hand"
 
@@ -37,9 +35,9 @@ def subtitle(context: SheetContext) -> str:
 
 def numbers(context: SheetContext) -> Section:
     """The statistics, each with what it is of."""
-    from clipprobe.report import Numbers, Paragraph, Section, Table
-
     unit, what = context.unit, context.atlas.inputs
+    if not unit.n_images:
+        return Section("Numbers", [Paragraph(f"Undefined: {unit.reason}.")])
     n = f"of {unit.n_images:,} {what}"
     items: list[tuple[str, Any, str]] = [
         (what, f"{unit.n_images:,}", f"{unit.n_outside} left out: not finite or 2^16 and more"),
@@ -47,14 +45,10 @@ def numbers(context: SheetContext) -> Section:
         ("standard deviation", unit.std, n),
         ("largest", unit.high, n),
         ("smallest", unit.low, n),
-        ("above 0", share_words(round(unit.share_positive * unit.n_images), unit.n_images), n)
-        if unit.n_images
-        else ("above 0", None, n),
+        ("above 0", share_words(round(unit.share_positive * unit.n_images), unit.n_images), n),
         ("sparsity", unit.sparsity, f"share of {what} at or below {unit.threshold:g}"),
         ("peak", peak_words(unit), peak_note(unit)),
     ]
-    if not unit.n_images:
-        return Section("Numbers", [Paragraph(f"Undefined: {unit.reason}.")])
     quantiles = Table(
         ["quantile", *(f"{share:.0%}".replace("%", " %") for share in unit.quantiles)],
         [["activation", *unit.quantiles.values()]],
@@ -66,9 +60,6 @@ def numbers(context: SheetContext) -> Section:
 
 def distribution(context: SheetContext) -> Section | None:
     """All activations as a histogram."""
-    from clipprobe.report import Histogram, Section
-    from clipprobe.report.numbers import format_number
-
     unit = context.unit
     if not unit.n_images:
         return None
@@ -131,8 +122,6 @@ def maps_note(context: SheetContext) -> str:
 
 
 def _end(context: SheetContext, *, top: bool) -> Section | None:
-    from clipprobe.report import Paragraph, Section
-
     unit, what = context.unit, context.atlas.inputs
     firings = unit.top if top else unit.bottom
     if not firings:
@@ -156,8 +145,6 @@ def _end(context: SheetContext, *, top: bool) -> Section | None:
 
 def along_the_range(context: SheetContext) -> Section | None:
     """What stands for each activation bin."""
-    from clipprobe.report import Paragraph, Section
-
     unit, what = context.unit, context.atlas.inputs
     if not unit.bins:
         return None
@@ -183,8 +170,6 @@ def along_the_range(context: SheetContext) -> Section | None:
 
 def again(context: SheetContext) -> Section:
     """The commands that make the sheet, and the atlas under it."""
-    from clipprobe.report import Code, Paragraph, Section
-
     return Section(
         "Make this page again",
         [

@@ -10,24 +10,20 @@ Text between double quotes is taken as it stands.
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
 
 from clipprobe.errors import UnknownHookPointError
 from clipprobe.hooks.names import nearest
+from clipprobe.neurons.atlas.atlas import Atlas
 from clipprobe.neurons.atlas.properties import STATISTICS, properties
 from clipprobe.neurons.atlas.search import matching
+from clipprobe.neurons.instruments.instrument import Instrument
 from clipprobe.neurons.instruments.registry import beside_atlas
-from clipprobe.neurons.sheet.search import find_with_property, find_with_text
-
-if TYPE_CHECKING:
-    from clipprobe.neurons.atlas.atlas import Atlas
-    from clipprobe.neurons.instruments.instrument import Instrument
-    from clipprobe.neurons.sheet.evidence import Evidence
+from clipprobe.neurons.sheet.evidence import Evidence
+from clipprobe.neurons.sheet.search import fields_text, find_with_property, find_with_text
 
 _CONDITION = re.compile(rf"\b(?:{'|'.join(STATISTICS)})\s*(?:>=|<=|>|<)\s*[-+]?[0-9.]+(?:e-?\d+)?")
 _QUOTED = re.compile(r'"([^"]*)"')
@@ -132,7 +128,7 @@ def find_by_query(
         if properties()[kind].table:
             tied = find_with_property(evidence, properties()[kind])
             for address, fields in tied.items():
-                reasons.setdefault(address, []).append(f"{kind}: {_fields(fields)}")
+                reasons.setdefault(address, []).append(f"{kind}: {fields_text(fields)}")
             lists.append(list(tied))
         else:
             of_atlas.append(kind)
@@ -159,21 +155,15 @@ def _by_text(
             continue
         for question in one.searches:
             for address, fields in find_with_text(evidence, question, text, [one]).items():
-                reasons.setdefault(address, []).append(f"{question}: {_fields(fields)}")
+                reasons.setdefault(address, []).append(f"{question}: {fields_text(fields)}")
     for label in labels_like(atlas, text):
         tables, units = matching(atlas, label=label, site=hooks)
         for name, index in units:
-            share = _share_words(
-                label, float(tables[name].purity[index]), tables[name].purity_floor
-            )
+            purity, floor = float(tables[name].purity[index]), tables[name].purity_floor
+            chance = "beyond chance" if purity >= floor else "chance can do that"
+            share = f"{label}, {purity:.0%} of its strongest ({chance})"
             reasons.setdefault(f"{name}:{index}", []).append(f"label of images: {share}")
     return reasons
-
-
-def _share_words(label: str, purity: float, floor: float) -> str:
-    """The share of a unit's strongest images that bear a label, beside what chance gives."""
-    chance = "chance can do that" if math.isnan(floor) or purity < floor else "beyond chance"
-    return f"{label}, {purity:.0%} of its strongest ({chance})"
 
 
 def labels_like(atlas: Atlas, text: str) -> list[str]:
@@ -182,15 +172,6 @@ def labels_like(atlas: Atlas, text: str) -> list[str]:
     same = [label for label in labels if label.casefold() == text.casefold()]
     phrase = re.compile(rf"\b{re.escape(text)}\b", re.IGNORECASE)
     return same or [label for label in labels if phrase.search(label)]
-
-
-def _fields(fields: dict[str, Any]) -> str:
-    texts: Iterator[str] = (
-        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in fields.items()
-        if value is not None
-    )
-    return ", ".join(texts)
 
 
 def unasked(evidence: Evidence) -> list[Instrument]:

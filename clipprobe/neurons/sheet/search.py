@@ -10,6 +10,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.errors import RunFolderError
@@ -76,7 +78,7 @@ def find_units(
         if address in by_address and all(address in other for other in evidence_by_unit[1:])
     ]
     return [
-        by_address[address] | {"evidence": _merged([one[address] for one in evidence_by_unit])}
+        by_address[address] | {"evidence": reduce(or_, (one[address] for one in evidence_by_unit))}
         for address in searches[:limit]
     ]
 
@@ -143,8 +145,10 @@ def _by_address(rows: Iterable[dict[str, Any]]) -> EvidenceByUnit:
     return by_unit
 
 
-def _merged(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    merged: dict[str, Any] = {}
-    for part in parts:
-        merged |= part
-    return merged
+def fields_text(fields: Mapping[str, Any]) -> str:
+    """What was found of a unit in a sentence, without what is null."""
+    return ", ".join(
+        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in fields.items()
+        if value is not None
+    )

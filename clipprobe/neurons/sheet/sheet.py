@@ -21,13 +21,13 @@ from clipprobe.neurons.sheet.evidence import gather
 from clipprobe.neurons.sheet.heading import lead_of, title_of
 from clipprobe.neurons.sheet.links import elsewhere
 from clipprobe.neurons.sheet.maps import maps_of
+from clipprobe.report import Block, Code, Page, Paragraph, Section, Table, Warning
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
     from clipprobe.neurons.atlas.atlas import Atlas
     from clipprobe.neurons.atlas.unit import Unit
     from clipprobe.neurons.instruments.instrument import Instrument
-    from clipprobe.report import Block, Page, Section
     from clipprobe.runs import RunView
 
 MAX_ROWS = 20
@@ -89,8 +89,6 @@ def unit_sheet(
         RunFolderError: one of the runs does not belong to this atlas.
         ConfigError: the model is another one than that of the atlas.
     """
-    from clipprobe.report import Page
-
     _add_instruments()
     evidence = gather(atlas, runs, near=near)
     context = SheetContext(
@@ -122,8 +120,6 @@ def unit_sheet(
 
 def findings(context: SheetContext) -> Section | None:
     """What every run says of the unit, a sentence each."""
-    from clipprobe.report import Section, Table
-
     if not context.verdicts:
         return None
     rows = [[one.title, verdict.text, run.path.name] for one, run, verdict in context.verdicts]
@@ -134,8 +130,6 @@ def findings(context: SheetContext) -> Section | None:
 
 def instrument_section(instrument: Instrument, context: SheetContext) -> Section | None:
     """What one instrument found about the unit; None where nothing (see :func:`unasked`)."""
-    from clipprobe.report import Paragraph, Section, Table, Warning
-
     blocks: list[Block] = [Paragraph(instrument.question)]
     for run, tables in context.views[instrument.name]:
         blocks += [Warning(text) for text in run_warnings(run, context.unit)]
@@ -170,8 +164,6 @@ def _add_instruments() -> None:
 
 def unasked(context: SheetContext) -> Section | None:
     """The instruments that say nothing of this unit, each with the command that asks."""
-    from clipprobe.report import Code, Paragraph, Section
-
     blocks: list[Block] = [
         Paragraph(
             "These instruments can say more of this unit. Each command makes a run beside the "

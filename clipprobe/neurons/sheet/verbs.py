@@ -47,14 +47,14 @@ def model_for_maps(atlas: Atlas, model: Model) -> Clip | None:
 
     None, and a sentence, where the model of the atlas is not at hand.
     """
-    from clipprobe.neurons.sheet.maps import model_of, refuse_other
+    from clipprobe.neurons.sheet.maps import model_of
 
     if atlas.tower != "vision":
         return None
     named = model.model is not None or model.edit
     try:
         clip = load_model(model) if named else model_of(atlas, lambda: load_model(model))
-        refuse_other(clip, atlas)
+        atlas.refuse_other(clip)
     except ClipprobeError as error:
         say(f"The sheet is without activation maps: {error}")
         return None
@@ -148,6 +148,7 @@ def _matches(atlas: Atlas, settings: UnitSearch) -> list[dict[str, Any]]:
 def rows_text(rows: Sequence[Mapping[str, Any]]) -> str:
     """A line per unit of a search."""
     from clipprobe.neurons.atlas.showing import peak_text
+    from clipprobe.neurons.sheet.search import fields_text
 
     if not rows:
         return ""
@@ -156,22 +157,14 @@ def rows_text(rows: Sequence[Mapping[str, Any]]) -> str:
     for row in rows:
         peak = f"peak {peak_text(row['peak'])} (95 % below {peak_text(row['peak_floor'])})"
         label = f"  {row['purity']:.0%} {row['label']}" if row["label"] else ""
+        evidence = fields_text(row.get("evidence", {}))
         lines.append(
             f"{row['name']:<{width}}  mean {_short(row['mean'])}  max {_short(row['high'])}  "
-            f"{peak}{label}{_evidence(row.get('evidence', {}))}"
+            f"{peak}{label}" + (f"  ({evidence})" if evidence else "")
         )
     compared = " or ".join(dict.fromkeys(row["peak_floor_of"] for row in rows))
     lines.append(f"95 % below: of {compared}.")
     return "\n".join(lines)
-
-
-def _evidence(evidence: Mapping[str, Any]) -> str:
-    columns = [
-        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in evidence.items()
-        if value is not None
-    ]
-    return f"  ({', '.join(columns)})" if columns else ""
 
 
 def _short(value: float | None) -> str:

@@ -100,11 +100,11 @@ def test_coincidences_are_told_from_units_with_one_concept() -> None:
     """Units whose modalities have nothing to do with each other reach a threshold that is held out,
     so the count alone is not evidence; forty units with one concept are."""
     none, controls = counted(shared=0, threshold=0.75)
-    alone = controls.count_one(none, 0.75)
+    alone, _ = controls.reaching(0.75, none)
     assert none > 10 and alone.p > 0.05
     assert abs(none - alone.mean) < 3 * alone.sd and str(alone).startswith(f"{alone.mean:.0f} ±")
     seen, controls = counted(shared=40)
-    for count in (controls.count_one(seen, 0.9), controls.count_all(seen, 0.9)):
+    for count in controls.reaching(0.9, seen):
         assert seen >= 40 and count.p == pytest.approx(1 / (1 + N_SHUFFLES))
         assert count.mean + 3 * count.sd < seen
         assert count.share.n == N_SHUFFLES

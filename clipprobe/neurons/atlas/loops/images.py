@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -33,13 +34,13 @@ CHECKPOINT = "parts/scan.safetensors"
 _THREADS = 4
 
 
+@dataclass
 class ScanState:
     """What a checkpoint holds: the statistics after the first ``done`` records of the shard."""
 
-    def __init__(self, statistics: dict[str, UnitStatistics]) -> None:
-        self.statistics = statistics
-        self.done = 0
-        self.failures: list[Failure] = []
+    statistics: dict[str, UnitStatistics]
+    done: int = 0
+    failures: list[Failure] = field(default_factory=list)
 
     def write(self, run: Run) -> None:
         """One file, so that statistics and progress cannot be of different moments."""
@@ -59,19 +60,15 @@ class ScanState:
         arrays = run.read_arrays(CHECKPOINT)
         by_site: dict[str, dict[str, Any]] = {name: {} for name in sites}
         for key, array in arrays.items():
-            name, slash, field = key.rpartition("/")
+            name, slash, part = key.rpartition("/")
             if slash:
-                by_site[name][field] = array
-        state = cls(
-            {
-                name: UnitStatistics.from_state(name, settings, part)
-                for name, part in by_site.items()
-            }
-        )
-        state.done = int(arrays["done"][0])
+                by_site[name][part] = array
+        statistics = {
+            name: UnitStatistics.from_state(name, settings, parts)
+            for name, parts in by_site.items()
+        }
         failures = json.loads(arrays["failures"].tobytes().decode())
-        state.failures = [Failure(*item) for item in failures]
-        return state
+        return cls(statistics, int(arrays["done"][0]), [Failure(*item) for item in failures])
 
 
 class BackgroundUpdates:
@@ -108,24 +105,16 @@ class BackgroundUpdates:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
 
+@dataclass
 class Stream:
     """The loop: batches of decoded images through the model into the statistics."""
 
-    def __init__(
-        self,
-        clip: Clip,
-        pool: str,
-        state: ScanState,
-        records: list[ImageRecord],
-        numbers: Sequence[int],
-        seed: int,
-    ) -> None:
-        self.clip = clip
-        self.pool = pool
-        self.state = state
-        self.records = records
-        self.numbers = numbers
-        self.seed = seed
+    clip: Clip
+    pool: str
+    state: ScanState
+    records: list[ImageRecord]
+    numbers: Sequence[int]
+    seed: int
 
     def run(
         self,

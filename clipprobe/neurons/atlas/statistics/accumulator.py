@@ -16,7 +16,7 @@ images of the same data set.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from clipprobe.neurons.atlas.statistics import exact, ranking
 from clipprobe.neurons.atlas.statistics.ranges import MAX_ROWS, Ranges
-from clipprobe.neurons.atlas.statistics.ranking import Ranking
+from clipprobe.neurons.atlas.statistics.ranking import Ranking, Rows
 
 Int64 = NDArray[np.int64]
 Float32 = NDArray[np.float32]
@@ -44,6 +44,7 @@ ARRAYS = (
     "histogram",
 )
 """Names of the arrays of :meth:`UnitStatistics.state` that hold one row of numbers per unit."""
+_COUNTS = ("count", "n_positive", "n_above", "n_outside")
 _BLOCK_UNITS = 512
 """Units worked in at a time, so that the intermediate arrays stay in the processor's cache."""
 
@@ -131,21 +132,15 @@ class UnitStatistics:
     @classmethod
     def empty(cls, name: str, n_units: int, settings: Settings) -> UnitStatistics:
         """No image seen yet."""
-
-        def zeros() -> Int64:
-            return np.zeros(n_units, np.int64)
-
+        counts: dict[str, Any] = {one: np.zeros(n_units, np.int64) for one in _COUNTS}
         return cls(
             name=name,
             settings=settings,
-            count=zeros(),
+            **counts,
             sums=np.zeros((n_units, 2), np.int64),
             squares=np.zeros((n_units, 3), np.int64),
             low=np.full(n_units, np.inf, np.float32),
             high=np.full(n_units, -np.inf, np.float32),
-            n_positive=zeros(),
-            n_above=zeros(),
-            n_outside=zeros(),
             ranges=Ranges.empty(name, n_units, settings.per_bin, settings.seed),
             top=Ranking.empty(n_units, settings.top_k, largest=True),
             bottom=Ranking.empty(n_units, settings.top_k, largest=False),
@@ -198,31 +193,25 @@ class UnitStatistics:
         for start in range(0, self.n_units, _BLOCK_UNITS):
             block = slice(start, start + _BLOCK_UNITS)
             part = np.ascontiguousarray(values[:, block])
-            self._take(block, part, images, priorities, tokens[:, block])
+            self._take(Rows(block, part, None, images, priorities, tokens[:, block]))
 
-    def _take(
-        self,
-        block: slice,
-        values: Float32,
-        images: Int64,
-        priorities: Int64,
-        tokens: NDArray[np.int32],
-    ) -> None:
+    def _take(self, rows: Rows) -> None:
         """Work in the rows of a block of units."""
-        inside: NDArray[np.bool_] | None = None
+        block, values = rows.block, rows.values
         if not np.abs(values).max() < exact.LIMIT:  # also true for NaN
             inside = np.abs(values) < exact.LIMIT
             self.n_outside[block] += (~inside).sum(axis=0)
-            values = np.where(inside, values, np.float32(0))
-        ticks = exact.to_ticks(values)
-        self._count(block, values, inside)
+            rows = replace(rows, values=np.where(inside, values, np.float32(0)), inside=inside)
+        ticks = exact.to_ticks(rows.values)
+        self._count(rows)
         self.sums[block] = exact.add(self.sums[block], exact.sum_limbs(ticks))
         self.squares[block] = exact.add(self.squares[block], exact.square_limbs(ticks))
-        self.ranges.update(block, ticks, values, inside, images, priorities, tokens)
-        self.top.update(block, values, inside, images, tokens)
-        self.bottom.update(block, values, inside, images, tokens)
+        self.ranges.update(rows, ticks)
+        self.top.update(rows)
+        self.bottom.update(rows)
 
-    def _count(self, block: slice, values: Float32, inside: NDArray[np.bool_] | None) -> None:
+    def _count(self, rows: Rows) -> None:
+        block, values, inside = rows.block, rows.values, rows.inside
         low = high = values
         above = values > self.settings.threshold
         if inside is None:
@@ -248,17 +237,15 @@ class UnitStatistics:
             raise ValueError(f"Cannot merge statistics of {self.name} and {other.name}.")
         self.flush()
         other.flush()
+        counts: dict[str, Any] = {one: getattr(self, one) + getattr(other, one) for one in _COUNTS}
         return UnitStatistics(
             name=self.name,
             settings=self.settings,
-            count=self.count + other.count,
+            **counts,
             sums=exact.add(self.sums, other.sums),
             squares=exact.add(self.squares, other.squares),
             low=np.minimum(self.low, other.low),
             high=np.maximum(self.high, other.high),
-            n_positive=self.n_positive + other.n_positive,
-            n_above=self.n_above + other.n_above,
-            n_outside=self.n_outside + other.n_outside,
             ranges=self.ranges.merge(other.ranges),
             top=self.top.merge(other.top),
             bottom=self.bottom.merge(other.bottom),
@@ -273,10 +260,10 @@ class UnitStatistics:
     def from_state(
         cls, name: str, settings: Settings, arrays: Mapping[str, NDArray[Any]]
     ) -> UnitStatistics:
-        """The accumulator that :meth:`state` described."""
+        """The accumulator that :meth:`state` described; what is not given is as of no image."""
         restored = cls.empty(name, len(arrays["count"]), settings)
         for array, part, attribute in restored._fields():
-            setattr(part, attribute, arrays[array])
+            setattr(part, attribute, arrays.get(array, getattr(part, attribute)))
         return restored
 
     def _fields(self) -> Iterator[tuple[str, object, str]]:

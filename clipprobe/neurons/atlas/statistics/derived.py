@@ -4,33 +4,37 @@ from __future__ import annotations
 
 import math
 from statistics import NormalDist
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.neurons.atlas.statistics import exact, ranking
+from clipprobe.neurons.atlas.statistics.accumulator import UnitStatistics
 from clipprobe.neurons.atlas.statistics.ranges import HISTOGRAM_BITS, N_HISTOGRAM
 from clipprobe.statistics import Estimate, undefined
 
-if TYPE_CHECKING:
-    from clipprobe.neurons.atlas.statistics.accumulator import UnitStatistics
+
+def deviations(
+    statistics: UnitStatistics, values: NDArray[np.floating], block: slice = slice(None)
+) -> NDArray[np.float64]:
+    """How far a value of each unit lies above its mean, in standard deviations, ``(n,)``."""
+    means, variances = exact.mean_and_variance(
+        statistics.count[block], statistics.sums[block], statistics.squares[block]
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        above: NDArray[np.float64] = (values - means) / np.sqrt(variances)
+    above[~(variances > 0)] = np.nan
+    return above
 
 
 def peaks(statistics: UnitStatistics, block: slice = slice(None)) -> NDArray[np.float64]:
     """How far the mean of each unit's top images lies above its mean, in standard deviations."""
-    means, variances = exact.mean_and_variance(
-        statistics.count[block], statistics.sums[block], statistics.squares[block]
-    )
     values, _ = ranking.unpack(statistics.top.keys[block], largest=True)
     known = ~np.isnan(values)
     tops = np.where(known, values, 0).astype(np.float64).sum(axis=1) / np.maximum(
         known.sum(axis=1), 1
     )
-    with np.errstate(invalid="ignore", divide="ignore"):
-        peak: NDArray[np.float64] = (tops - means) / np.sqrt(variances)
-    peak[~(variances > 0)] = np.nan
-    return peak
+    return deviations(statistics, tops, block)
 
 
 def peak_floor(n: int, k: int) -> float:

@@ -8,16 +8,12 @@ Without one it is what 95 % of bell-shaped units stay below, which real and rand
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
-from clipprobe.errors import RunFolderError
+from clipprobe.runs.view import list_runs
 from clipprobe.statistics import Estimate
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from clipprobe.runs import RunView
 
 BELL = "bell-shaped units"
 TWIN = "the hook point's units at random weights"
@@ -35,31 +31,15 @@ def floors_beside(path: Path | None, config: Mapping[str, Any]) -> Mapping[str, 
     Args:
         path, config: Of the atlas.
     """
-    for run in () if path is None else _atlases_beside(path):
-        if _is_twin(run.manifest["config"], config):
-            sites = run.read_json("summary.json")["sites"]
+    for run in () if path is None else list_runs(path.resolve().parent, depth=1):
+        if run.kind == "atlas" and _is_twin(run.manifest["config"], config):
             return {
                 site["site"]: Estimate(**site["peak_95"])
-                for site in sites
+                for site in run.summary["sites"]
                 # Not there in an older run; null with too few units.
                 if "peak_95" in site and site["peak_95"]["value"] is not None
             }
     return {}
-
-
-def _atlases_beside(atlas: Path) -> Iterator[RunView]:
-    from clipprobe.runs import load_run
-    from clipprobe.runs.view import MANIFEST
-
-    for path in sorted(atlas.resolve().parent.iterdir()):
-        if not (path / MANIFEST).is_file():
-            continue
-        try:
-            run = load_run(path)
-        except RunFolderError:
-            continue
-        if run.kind == "atlas":
-            yield run
 
 
 def _is_twin(other: Mapping[str, Any], own: Mapping[str, Any]) -> bool:

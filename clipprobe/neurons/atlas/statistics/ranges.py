@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.neurons.atlas.statistics.ranking import Rows
 from clipprobe.neurons.atlas.statistics.samples import N_BINS, SAMPLE_BITS, Samples, unit_salts
 
 Int64 = NDArray[np.int64]
@@ -91,24 +92,9 @@ class Ranges:
             unit_salts(name, n_units, seed),
         )
 
-    def update(
-        self,
-        block: slice,
-        ticks: Int64,
-        values: NDArray[np.float32],
-        inside: NDArray[np.bool_] | None,
-        images: Int64,
-        priorities: Int64,
-        tokens: NDArray[np.int32],
-    ) -> None:
-        """Take in a batch for a block of units; arguments as for ``UnitStatistics``.
-
-        Args:
-            block: The units that the columns stand for.
-            ticks: The values in ticks, ``(rows, n)``; at most ``MAX_ROWS`` rows.
-            inside: Which of them count; None for all.
-        """
-        first = block.start or 0
+    def update(self, rows: Rows, ticks: Int64) -> None:
+        """Take in a batch; ``ticks`` are its values in ticks, at most ``MAX_ROWS`` rows."""
+        block, inside, first = rows.block, rows.inside, rows.block.start
         self._widen(half_range_of(np.abs(ticks).max(axis=0)), first)
         n = ticks.shape[1]
         slots = bin_of(ticks, self.half_range[block], HISTOGRAM_BITS)
@@ -120,7 +106,7 @@ class Ranges:
         if not self.samples.keys.shape[2]:
             return
         slots >>= HISTOGRAM_BITS - SAMPLE_BITS  # from here on: of the block's units
-        order = priorities[:, None] ^ self.salts[None, block]
+        order = rows.priorities[:, None] ^ self.salts[None, block]
         worst = self.samples.keys[block, :, -1].ravel() >> 32
         improves = order <= worst[slots]
         if inside is not None:
@@ -132,10 +118,9 @@ class Ranges:
         packed.sort()
         slot, row = packed >> (31 + _ROW_BITS), packed & (MAX_ROWS - 1)
         unit = slot // N_BINS
-        keys = ((packed >> _ROW_BITS & (2**31 - 1)) << 32) | images[row]
-        self.samples.update(
-            slot + first * N_BINS, keys, values.ravel()[row * n + unit], tokens[row, unit]
-        )
+        keys = ((packed >> _ROW_BITS & (2**31 - 1)) << 32) | rows.images[row]
+        values, tokens = rows.values[row, unit], rows.tokens[row, unit]
+        self.samples.update(slot + first * N_BINS, keys, values, tokens)
 
     def merge(self, other: Ranges) -> Ranges:
         """What one pass over the images of both would have kept."""

@@ -58,6 +58,27 @@ def unpack(keys: Int64, *, largest: bool) -> tuple[NDArray[np.float32], Int64]:
     return values, images
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A batch of images for a block of units ``n``.
+
+    Attributes:
+        block: The units that the columns stand for.
+        values: Activations, ``(rows, n)``; 0 where they do not count.
+        inside: Which of them count; None for all.
+        images: Image numbers, ``(rows,)``, rising.
+        priorities: :func:`.samples.priority_of` each image, ``(rows,)``.
+        tokens: Where each value was taken, ``(rows, n)``.
+    """
+
+    block: slice
+    values: NDArray[np.float32]
+    inside: NDArray[np.bool_] | None
+    images: Int64
+    priorities: Int64
+    tokens: NDArray[np.int32]
+
+
 @dataclass(slots=True)
 class Ranking:
     """The k first images of each of n units, from one end of the range.
@@ -78,38 +99,24 @@ class Ranking:
         keys = np.full((n_units, k), EMPTY, np.int64)
         return cls(keys, np.full((n_units, k), NO_TOKEN, np.int32), largest)
 
-    def update(
-        self,
-        block: slice,
-        values: NDArray[np.float32],
-        inside: NDArray[np.bool_] | None,
-        images: Int64,
-        tokens: NDArray[np.int32],
-    ) -> None:
-        """Take in a batch.
-
-        Args:
-            block: The units that the columns stand for.
-            values: Activations, ``(rows, n)``.
-            inside: Which of them count; None for all.
-            images: Image numbers, ``(rows,)``.
-            tokens: Where each value was taken, ``(rows, n)``.
-        """
+    def update(self, rows: Rows) -> None:
+        """Take in a batch."""
+        values = rows.values
         if not self.keys.shape[1] or not len(values):
             return
-        worst, _ = unpack(self.keys[block, -1], largest=self.largest)
+        worst, _ = unpack(self.keys[rows.block, -1], largest=self.largest)
         # Equal values go on to the comparison of keys; a free place (NaN) lets everything in.
         if self.largest:
             candidates = values >= np.where(np.isnan(worst), np.float32(-np.inf), worst)
         else:
             candidates = values <= np.where(np.isnan(worst), np.float32(np.inf), worst)
-        if inside is not None:
-            candidates &= inside
+        if rows.inside is not None:
+            candidates &= rows.inside
         place = np.flatnonzero(candidates)
         if len(place):
             row, unit = np.divmod(place, values.shape[1])
-            keys = keys_of(values.ravel()[place], images[row], largest=self.largest)
-            self.insert(unit + (block.start or 0), keys, tokens[row, unit])
+            keys = keys_of(values.ravel()[place], rows.images[row], largest=self.largest)
+            self.insert(unit + rows.block.start, keys, rows.tokens[row, unit])
 
     def insert(self, units: Int64, keys: Int64, tokens: NDArray[np.int32]) -> None:
         """Take in candidates, one entry per array: unit, its key, its token."""

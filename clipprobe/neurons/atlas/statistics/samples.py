@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,22 +80,18 @@ class Samples:
         half_width = half // group
         m = self.keys.shape[2]
         old = (self.keys[rows], self.values[rows], self.tokens[rows])
-        fresh = Samples.empty(len(rows), m)
+        empty = Samples.empty(len(rows), m)
+        new: list[NDArray[Any]] = [empty.keys, empty.values, empty.tokens]
         for start, target in ((half, half), (0, half - half_width)):
-            keys, values, tokens = (
+            parts = [
                 part[:, start : start + half].reshape(len(rows), half_width, group * m)
                 for part in old
-            )
-            order = np.argsort(keys, axis=2)[:, :, :m]
-            place = slice(target, target + half_width)
-            fresh.keys[:, place] = np.take_along_axis(keys, order, axis=2)
-            fresh.values[:, place] = np.take_along_axis(values, order, axis=2)
-            fresh.tokens[:, place] = np.take_along_axis(tokens, order, axis=2)
-        self.keys[rows], self.values[rows], self.tokens[rows] = (
-            fresh.keys,
-            fresh.values,
-            fresh.tokens,
-        )
+            ]
+            order = np.argsort(parts[0], axis=2)[:, :, :m]
+            for wide, part in zip(new, parts, strict=True):
+                together = np.take_along_axis(part, order, axis=2)
+                wide[:, target : target + half_width] = together
+        self.keys[rows], self.values[rows], self.tokens[rows] = new
 
     def update(
         self, slots: Int64, keys: Int64, values: NDArray[np.float32], tokens: NDArray[np.int32]
@@ -115,11 +112,7 @@ class Samples:
         front = np.flatnonzero(rank < m)  # a slot keeps at most m of its candidates
         place = (group[front], m + rank[front])
         touched = slots[starts]
-        mine = (
-            self.keys.reshape(-1, m),
-            self.values.reshape(-1, m),
-            self.tokens.reshape(-1, m),
-        )
+        mine = [part.reshape(-1, m) for part in (self.keys, self.values, self.tokens)]
         pool = np.full((len(touched), 2 * m), NO_SAMPLE, np.int64)
         pool[:, :m] = mine[0][touched]
         pool[place] = keys[front]

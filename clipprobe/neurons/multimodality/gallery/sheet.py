@@ -163,6 +163,3 @@ def _right(
     return _text(
         canvas, text, (canvas.width - _MARGIN - round(box[2] - box[0]), y), size, font, fill
     )
-
-
-__all__ = ["LARGEST", "N_IMAGES", "Sheet", "draw", "encode"]

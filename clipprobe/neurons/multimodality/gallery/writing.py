@@ -143,23 +143,20 @@ def _fresh(
     batch_size: int,
 ) -> list[dict[str, Estimate]]:
     """AUROCs of the chosen pairs on images that were drawn after choosing."""
-    concepts = {str(row["concept"]) for row in rows}
+    own = {str(row["concept"]) for row in rows}
+    groups = (
+        (_FRESH, [concept for concept in names if concept.name in own]),
+        (_DISTRACTORS, [concept for concept in names if concept.name not in own]),
+    )
     parts = [
-        bundled_probes(
-            per_concept=n,
-            seed=seed + _FRESH_SEED,
-            concepts=[name for name in names if (name.name in concepts) == of_rows],
-            size_px=size_px,
-        )
-        for n, of_rows in ((_FRESH, True), (_DISTRACTORS, False))
-        if sum((name.name in concepts) == of_rows for name in names) > 1
+        bundled_probes(per_concept=n, seed=seed + _FRESH_SEED, concepts=group, size_px=size_px)
+        for n, group in groups
+        if len(group) > 1
     ]
-    units: dict[str, list[int]] = {}
-    for row in rows:
-        units.setdefault(str(row["site"]), []).append(int(row["unit"]))
-    tile = tuple((site, unit, unit + 1) for site, own in units.items() for unit in sorted(own))
-    pools = {site: result.pool_of(site) for site in units}
-    column = {f"{site}:{unit}": number for number, (site, unit, _) in enumerate(tile)}
+    units = sorted({(str(row["site"]), int(row["unit"])) for row in rows})
+    tile = tuple((site, unit, unit + 1) for site, unit in units)
+    pools = {site: result.pool_of(site) for site, _ in units}
+    column = {f"{site}:{unit}": number for number, (site, unit) in enumerate(units)}
     level = 1 - 0.05 / len(result.modalities)
     aurocs: list[dict[str, Estimate]] = [{} for _ in rows]
     for modality in result.modalities:

@@ -57,8 +57,5 @@ def _ends(above: Floats, below: Floats, level: float) -> tuple[Floats, Floats]:
     smaller = min(n_above, n_below)
     far = wilson(smaller, smaller, level).low
     apart = variance < 1e-24
-    low = np.where(apart & (area > 1 - 1e-12), far, np.where(apart & (area < 1e-12), 0.0, low))
-    high = np.where(
-        apart & (area > 1 - 1e-12), 1.0, np.where(apart & (area < 1e-12), 1 - far, high)
-    )
-    return low, high
+    ends = [apart & (area > 1 - 1e-12), apart & (area < 1e-12)]
+    return np.select(ends, [far, 0.0], low), np.select(ends, [1.0, 1 - far], high)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 from itertools import combinations
 
 import numpy as np
@@ -25,7 +24,7 @@ from clipprobe.neurons.multimodality.scoring.profile import (
     profile_test,
     shuffled_profiles,
 )
-from clipprobe.neurons.multimodality.scoring.scores import Floats
+from clipprobe.neurons.multimodality.scoring.scores import Floats, smallest
 from clipprobe.neurons.multimodality.scoring.shuffles import Counts
 from clipprobe.statistics import benjamini_hochberg
 
@@ -83,12 +82,9 @@ class UnitTests:
 def counts_of(scores: Scores, alpha: float) -> dict[str, int]:
     """What each claim about units counts."""
     tests, score = UnitTests.of(scores), scores.at("score", scores.selected)
-    return {
-        "strong": int((score >= STRONG).sum()),
-        "each": int((tests.q_each <= alpha).sum()),
-        "exact": int((tests.q_exact <= alpha).sum()),
-        "profile": int((tests.q_profile <= alpha).sum()),
-    }
+    q = {"each": tests.q_each, "exact": tests.q_exact, "profile": tests.q_profile}
+    significant = {name: int((values <= alpha).sum()) for name, values in q.items()}
+    return {"strong": int((score >= STRONG).sum()), **significant}
 
 
 def shuffled_counts(
@@ -115,9 +111,7 @@ def shuffled_counts(
 
 def _concepts(aurocs: Floats, orders: Orders, joint: JointNull, alpha: float) -> Counts:
     aurocs = np.nan_to_num(aurocs, nan=-1.0)
-    counts = []
-    for order in orders:
-        parts = (part[concepts] for part, concepts in zip(aurocs, order, strict=True))
-        best = reduce(np.minimum, parts).max(axis=1)
-        counts.append(int((benjamini_hochberg(joint.best_unit_p(best)) <= alpha).sum()))
-    return np.array(counts, np.int64)
+    best = [smallest(aurocs, order).max(axis=1) for order in orders]
+    q = np.array([benjamini_hochberg(joint.best_unit_p(one)) for one in best])
+    counts: Counts = (q <= alpha).sum(axis=1)
+    return counts

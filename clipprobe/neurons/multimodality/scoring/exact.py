@@ -30,7 +30,7 @@ from functools import lru_cache, reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from clipprobe.neurons.multimodality.scoring.scores import Floats
+from clipprobe.neurons.multimodality.scoring.scores import Floats, smallest
 
 _TIE = 1e-9  # AUROCs that are equal may differ in the last bits
 _ROWS = 2048  # at a time, ordered by the smallest size, so that most are short sums
@@ -88,11 +88,7 @@ def shuffled_exact_p(aurocs: Floats, orders: NDArray[np.int64]) -> Floats:
     Args:
         orders: ``(b, m, c)``.
     """
-    best = np.empty((len(orders), aurocs.shape[-1]))
-    for number, order in enumerate(orders):
-        parts = (part[concepts] for part, concepts in zip(aurocs, order, strict=True))
-        best[number] = reduce(np.minimum, parts).max(axis=0)
-    return _p(aurocs, best)
+    return _p(aurocs, np.array([smallest(aurocs, order).max(axis=0) for order in orders]))
 
 
 def coincidence(sizes: NDArray[np.int64], n_concepts: int) -> Floats:
@@ -123,8 +119,7 @@ def coincidence(sizes: NDArray[np.int64], n_concepts: int) -> Floats:
 
 def _p(aurocs: Floats, best: Floats) -> Floats:
     """p of every unit for some values of the statistic, ``(b, u)``."""
-    ordered = np.sort(aurocs, axis=1)
-    sizes = np.stack([_reaching(ordered, one) for one in best])  # (b, u, m)
+    sizes = np.stack([(aurocs >= one - _TIE).sum(axis=1).T for one in best])  # (b, u, m)
     p = np.full(best.shape, np.nan)
     known = np.isfinite(best)
     if known.any():  # the same sizes come again and again
@@ -135,22 +130,6 @@ def _p(aurocs: Floats, best: Floats) -> Floats:
         ]
         p[known] = np.concatenate(pieces)[place.ravel()]
     return p
-
-
-def _reaching(ordered: Floats, best: Floats) -> NDArray[np.int64]:
-    """How many concepts of each modality reach ``best``, ``(u, m)``, by bisection."""
-    n_modalities, n_concepts, n_units = ordered.shape
-    low = np.zeros((n_modalities, n_units), np.int64)
-    high = np.full((n_modalities, n_units), n_concepts)
-    least = best - _TIE
-    for _ in range(n_concepts.bit_length()):
-        open_ = low < high
-        middle = np.minimum((low + high) // 2, n_concepts - 1)
-        below = np.take_along_axis(ordered, middle[:, None], axis=1)[:, 0] < least
-        low = np.where(open_ & below, middle + 1, low)
-        high = np.where(open_ & ~below, middle, high)
-    reaching: NDArray[np.int64] = (n_concepts - low).T
-    return reaching
 
 
 def _hypergeometric(

@@ -33,7 +33,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clipprobe.neurons.multimodality.scoring.scores import Floats, Ranks
+from clipprobe.neurons.multimodality.scoring.scores import Floats, Ranks, smallest
 
 _TIE = 1e-9  # rank sums are multiples of 1/2; AUROCs that are equal may differ in the last bits
 
@@ -160,9 +160,7 @@ class JointNull:
     def update(self, aurocs: Floats) -> None:
         """Take in the units of a tile, ``(m, c, u)``."""
         for number, order in enumerate(self.orders):
-            score = aurocs[0][order[0]]
-            for modality in range(1, len(order)):
-                score = np.minimum(score, aurocs[modality][order[modality]])
+            score = smallest(aurocs, order)
             self.pairs += self.count(score)
             self.units += self.count(score.max(axis=0))
             self.best_unit[number] = np.maximum(self.best_unit[number], score.max(axis=1))

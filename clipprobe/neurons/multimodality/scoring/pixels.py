@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from clipprobe.data import ImageRecord, decode_image
 from clipprobe.errors import DataError
@@ -29,17 +30,11 @@ def covariates(records: Sequence[ImageRecord]) -> Floats:
     return np.array([look(decode_image(record)) for record in records])
 
 
-def look(image: object) -> Floats:
+def look(image: Image.Image) -> Floats:
     """Mean and standard deviation of the luminance; mean size of its gradient; share of pixels
     darker than the median by 0.25; mean range of the three colours; mean red minus green, and blue
     minus yellow; ``(7,)``.
-
-    Args:
-        image: PIL image.
     """
-    from PIL import Image
-
-    assert isinstance(image, Image.Image)
     small = image.convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.BILINEAR)
     rgb = np.asarray(small, np.float64) / 255
     grey = rgb @ _LUMINANCE

@@ -125,12 +125,13 @@ def count_profiles(
     )
     # A unit counts where its score reaches a threshold; here a small q, so minus alpha.
     shuffles = Shuffles(modality=modalities[shuffled_modality(modalities)], one=-one, all=-every)
+    one_shuffled, all_shuffled = shuffles.reaching(-alpha, n_units)
     return ProfileCount(
         site=site,
         share=share,
         n_units=n_units,
-        one_shuffled=shuffles.count_one(n_units, -alpha),
-        all_shuffled=shuffles.count_all(n_units, -alpha),
+        one_shuffled=one_shuffled,
+        all_shuffled=all_shuffled,
         random=twin,
     )
 
@@ -161,27 +162,19 @@ def run_profiles(
     points = find_sites(clip, list(sites), pool)
     tile = tuple((site.name, 0, site.n_units) for site in points)
     clips = [clip, random_twin(clip, seed=seed)]
-    place = {concept: number for number, concept in enumerate(probes.concepts)}
     means: tuple[list[Floats], list[Floats]] = ([], [])
     for modality in probes.modalities:
         activations = pooled(
             clips, probes.of(modality), tile, pool, batch_size=batch_size, workers=1, progress=None
         )
-        codes = np.array([place[str(record.label)] for record in activations.records], np.int64)
+        codes = probes.codes(activations.records)
         for own, matrix in zip(means, activations.matrices, strict=True):
-            own.append(concept_means(matrix, codes, len(place)))
-    trained, random = (np.array(own) for own in means)
+            own.append(concept_means(matrix, codes, len(probes.concepts)))
     stops = np.cumsum([site.n_units for site in points])
+    trained, random = (np.split(np.array(own), stops[:-1], axis=-1) for own in means)
     return [
-        count_profiles(
-            trained[..., stop - site.n_units : stop],
-            random[..., stop - site.n_units : stop],
-            probes.modalities,
-            site=site.name,
-            alpha=alpha,
-            seed=seed,
-        )
-        for site, stop in zip(points, stops, strict=True)
+        count_profiles(own, twin, probes.modalities, site=site.name, alpha=alpha, seed=seed)
+        for own, twin, site in zip(trained, random, points, strict=True)
     ]
 
 

@@ -15,6 +15,7 @@ nothing. ``n`` images, ``u`` units, ``c`` concepts throughout.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +76,12 @@ def by_concept(values: NDArray[np.floating], codes: NDArray[np.int64], n_concept
     sums = np.zeros((n_concepts, values.shape[1]))
     sums[present] = np.add.reduceat(values[order].astype(np.float64), starts, axis=0)
     return sums
+
+
+def smallest(aurocs: Floats, order: NDArray[np.int64]) -> Floats:
+    """Smallest over modalities, ``(c, u)``, with the concepts of each in an order, ``(m, c)``."""
+    parts = (part[concepts] for part, concepts in zip(aurocs, order, strict=True))
+    return reduce(np.minimum, parts)
 
 
 def concept_means(values: NDArray[np.float32], codes: NDArray[np.int64], n_concepts: int) -> Floats:

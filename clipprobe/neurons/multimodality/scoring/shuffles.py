@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.neurons.multimodality.scoring.scores import smallest
 from clipprobe.statistics import Estimate, permutation_p
 
 if TYPE_CHECKING:
@@ -82,13 +82,17 @@ class Shuffles:
     all: Float32
     counts: Mapping[str, tuple[Counts, Counts]] = field(default_factory=dict)
 
-    def count_one(self, n_observed: int, threshold: float) -> ShuffledCount:
-        """Units at the threshold with one modality shuffled; ``n_observed`` of the right labels."""
-        return _count(self.one, n_observed, threshold)
-
-    def count_all(self, n_observed: int, threshold: float) -> ShuffledCount:
-        """The same with every modality shuffled."""
-        return _count(self.all, n_observed, threshold)
+    def reaching(self, threshold: float, n_observed: int) -> tuple[ShuffledCount, ShuffledCount]:
+        """Units at a threshold with one modality shuffled, and all; ``n_observed`` without."""
+        one, every = (
+            ShuffledCount.of(
+                (scores >= np.float32(threshold)).sum(axis=1),
+                n_observed,
+                int(np.isfinite(scores[0]).sum()),
+            )
+            for scores in (self.one, self.all)
+        )
+        return one, every
 
     def count(
         self, claim: str, n_observed: int, n_tested: int
@@ -123,12 +127,6 @@ def shuffled_scores(scores: Scores, orders: NDArray[np.int64]) -> Float32:
     each = np.arange(selecting.shape[-1])
     result = np.empty((len(orders), len(each)), np.float32)
     for number, order in enumerate(orders):
-        parts = (part[concepts] for part, concepts in zip(selecting, order, strict=True))
-        best = reduce(np.minimum, parts).argmax(axis=0)
+        best = smallest(selecting, order).argmax(axis=0)
         result[number] = scores.aurocs[np.arange(len(order))[:, None], order[:, best], each].min(0)
     return result
-
-
-def _count(scores: Float32, n_observed: int, threshold: float) -> ShuffledCount:
-    counts = (scores >= np.float32(threshold)).sum(axis=1)
-    return ShuffledCount.of(counts, n_observed, int(np.isfinite(scores[0]).sum()))
