@@ -57,6 +57,8 @@ def split_rows(labels: Rows, names: Sequence[str], *, test_share: float, seed: i
     Raises:
         DataError: a class has fewer than three images, or none for one of the three parts.
     """
+    if not 0 < test_share < 1:
+        raise ConfigError(f"The share of test images lies between 0 and 1, {test_share} was given.")
     test, pool = [], []
     for index, name in enumerate(names):
         rows = np.flatnonzero(labels == index)
