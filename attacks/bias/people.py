@@ -34,6 +34,7 @@ from clipprobe.errors import ConfigError
 if TYPE_CHECKING:
     from attacks.bias.settings import AnnotatedImages
     from clipprobe.data import Failure, ImageRecord
+    from clipprobe.data.stream import Batch
     from clipprobe.models.preprocess import Preprocess
 
 Values = Sequence[str | None]
@@ -178,17 +179,18 @@ class People:
         Raises:
             NoReadableImagesError: not one image could be decoded.
         """
-        images: list[Any] = []
-        failures: list[Failure] = []
-        ids: set[str] = set()
-        for batch in stream_batches(
-            self.records, preprocess.to_grid, batch_size=64, workers=workers, allow_none=True
-        ):
-            images += batch.items
-            ids |= {record.id for record in batch.records}
-            failures += batch.failures
-        require_readable(len(images), failures, self.name)
-        return images, self.readable(ids, failures)
+        decoded = decode_all(self.records, preprocess, workers)
+        require_readable(len(decoded.items), decoded.failures, self.name)
+        ids = {record.id for record in decoded.records}
+        return decoded.items, self.readable(ids, decoded.failures)
+
+
+def decode_all(records: Sequence[ImageRecord], preprocess: Preprocess, workers: int) -> Batch[Any]:
+    """The images at the model's size, all in one batch."""
+    [batch] = stream_batches(
+        records, preprocess.to_grid, batch_size=len(records), workers=workers, allow_none=True
+    )
+    return batch
 
 
 def read_people(

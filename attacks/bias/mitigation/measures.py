@@ -47,6 +47,11 @@ class Change(AsJson):
     difference: Estimate
     p: float = float("nan")
 
+    @classmethod
+    def unknown(cls, measure: str, about: str, gone: Estimate) -> Change:
+        """One of which nothing can be said, for the reason of ``gone``."""
+        return cls(measure=measure, about=about, before=gone, after=gone, difference=gone)
+
 
 def too_small(column: GroupColumn, fit: NDArray[np.bool_]) -> bool:
     """Whether a group has under :data:`LEAST` images in the fitting half ``(n,)`` or the other."""
@@ -79,7 +84,7 @@ def aligned_change(
     scoring = (column.labels >= 0) & ~fit
     if too_small(column, fit):
         gone = undefined(HALF_TOO_SMALL, n=int(scoring.sum()))
-        return Change(measure="aligned d", about=about, before=gone, after=gone, difference=gone)
+        return Change.unknown("aligned d", about, gone)
     first, second = relative(before), relative(after)
     signs = _signs(column, first, fit)
     draws = scoring_draws(column, scoring, clusters, n_boot=n_boot, seed=seed)
@@ -167,14 +172,6 @@ def accuracy_change(
         after=wilson(int(after.sum()), len(after)),
         difference=difference_of_paired_proportions(after, before, seed=seed),
         p=mcnemar(after, before),
-    )
-
-
-def no_accuracy() -> Change:
-    """Where no labelled images were given."""
-    gone = undefined("no labelled images were given to measure it on (--utility)")
-    return Change(
-        measure="zero-shot accuracy", about="no data", before=gone, after=gone, difference=gone
     )
 
 

@@ -51,8 +51,7 @@ def separability_change(
     scoring = here & ~fit
     n = int(scoring.sum())
     if too_small(column, fit):
-        gone = undefined(HALF_TOO_SMALL, n=n)
-        return Change(measure=MEASURE, about=about, before=gone, after=gone, difference=gone)
+        return Change.unknown(MEASURE, about, undefined(HALF_TOO_SMALL, n=n))
     labels, own = column.labels, None if clusters is None else clusters[scoring]
     draws = scoring_draws(column, scoring, clusters, n_boot=min(n_boot, _DRAWS), seed=seed)
     changes: list[tuple[Estimate, Floats]] = []

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from attacks.bias.measures.draws import Floats
+from attacks.bias.people import decode_all
 from clipprobe.data.label_names import refuse_codes
 from clipprobe.errors import DataError
 from clipprobe.zeroshot.prompts import fill
@@ -64,25 +65,12 @@ class Utility:
         cls, clip: Clip, labelled_images: Labels, templates: Sequence[str], workers: int
     ) -> Utility:
         """Decode every image once, and encode the classes."""
-        from clipprobe.data import stream_batches
-
         names = labelled_images.classes
-        index = {name: i for i, name in enumerate(names)}
-        images: list[Any] = []
-        labels: list[int] = []
-        for batch in stream_batches(
-            labelled_images.records,
-            clip.preprocess.to_grid,
-            batch_size=64,
-            workers=workers,
-            allow_none=True,
-        ):
-            images += batch.items
-            labels += [index[str(record.label)] for record in batch.records]
+        decoded = decode_all(labelled_images.records, clip.preprocess, workers)
         sentences = [fill(templates, name, articles=True) for name in names]
         return cls(
             name=labelled_images.dataset.name,
-            images=images,
+            images=decoded.items,
             classes=ruled(clip, names, sentence_means(clip.encode_texts, sentences)),
-            labels=labels,
+            labels=[names.index(str(record.label)) for record in decoded.records],
         )
