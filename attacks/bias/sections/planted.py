@@ -122,14 +122,15 @@ def compare(evaluation: Evaluation, planted: Sequence[Planted]) -> list[Comparis
     effects = relative if averages else plain
     comparisons = []
     for entry in measured:
-        cell, direction = effects[entry.item, entry.group]
+        side = entry.item, entry.group
+        cell, direction = effects.get(side, plain[side])  # a hidden group has no relative d
         estimate = _towards(cell, direction)
         comparisons.append(
             Comparison(
                 planted=entry,
                 cell=cell,
                 estimate=estimate,
-                plain=_towards(*plain[entry.item, entry.group]),
+                plain=_towards(*plain[side]),
                 verdict=_verdict(entry, cell, estimate.value),
             )
         )
