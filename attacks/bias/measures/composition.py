@@ -27,7 +27,7 @@ from attacks.bias.measures.cells import Cell, Key
 from attacks.bias.measures.draws import Floats
 from attacks.bias.measures.frame import Frame
 from attacks.bias.measures.inference import Settings
-from attacks.bias.measures.places import entropy_ends, wilson_shares
+from attacks.bias.measures.places import entropy_ends, entropy_terms, wilson_shares
 from attacks.bias.measures.subjects import Subjects
 from attacks.bias.measures.top_k import top_k
 
@@ -54,10 +54,8 @@ def normalised_entropy(counts: Floats) -> Floats:
         >>> normalised_entropy(np.array([[5.0, 5.0], [10.0, 0.0]])).tolist()
         [1.0, 0.0]
     """
-    shares = counts / counts.sum(axis=-1, keepdims=True)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        terms = np.where(shares > 0, shares * np.log(shares), 0.0)
-    result: Floats = np.abs(terms.sum(axis=-1)) / np.log(counts.shape[-1])
+    terms = entropy_terms(counts / counts.sum(axis=-1, keepdims=True))
+    result: Floats = terms.sum(axis=-1) / np.log(counts.shape[-1])
     return result
 
 

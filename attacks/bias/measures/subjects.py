@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from attacks.bias.measures.cells import Cell, Key, Status, hidden_cells
+from attacks.bias.measures.cells import Cell, Key, Status
 from attacks.bias.measures.draws import Floats
 from attacks.bias.measures.frame import Frame, comparisons
 from attacks.bias.measures.inference import Settings
@@ -119,8 +119,25 @@ class Subjects:
     settings: Settings
 
     def hidden(self, key: Key, items: Sequence[str]) -> list[Cell]:
-        """Cells of groups that are not shown."""
-        return hidden_cells(self.frame.column, items, probe=self.probe, key=key)
+        """Cells of groups that are not shown: named, without a number and without their size."""
+        column = self.frame.column
+        return [
+            Cell(
+                probe=self.probe,
+                key=key,
+                item=item,
+                column=column.name,
+                group=level,
+                reference="",
+                n=0,
+                n_reference=0,
+                status="insufficient",
+                method="none",
+                reason=column.why_hidden(level),
+            )
+            for level in column.hidden
+            for item in items
+        ]
 
     def each(self, reference: str = "") -> list[Subject]:
         """Every group by itself."""

@@ -54,8 +54,10 @@ class MitigationReport:
         """What is written."""
         work, people = self.work, self.work.people
         provenance = {
-            **work.clip.provenance(), "dataset": people.description, "seed": work.settings.seed,
-        }  # fmt: skip
+            **work.clip.provenance(),
+            "dataset": people.description,
+            "seed": work.settings.seed,
+        }
         return Outcome(
             value=None,
             files=self.files(),

@@ -17,13 +17,7 @@ from attacks.bias.evidence.answers import (
     labels_and_prompts,
 )
 from attacks.bias.groups.columns import GroupColumn
-from attacks.bias.measures.cells import (
-    LARGEST_MINUS_SMALLEST,
-    Cell,
-    Contrast,
-    Key,
-    hidden_cells,
-)
+from attacks.bias.measures.cells import LARGEST_MINUS_SMALLEST, Cell, Contrast, Key
 from attacks.bias.measures.draws import Floats
 from attacks.bias.measures.evaluation import Answer
 from attacks.bias.measures.frame import Frame
@@ -115,12 +109,10 @@ def most_marked(tests: LabelTests, sizes: Sequence[int], levels: Sequence[str]) 
 def _column(
     p: Floats, labels: LabelSet, column: GroupColumn, thresholds: Sequence[float], sample: Sample
 ) -> list[Cell]:
-    cells = hidden_cells(
-        column, [labels.name], probe=NAME, key=share_key(labels.name, thresholds[0])
-    )
+    subjects = sample.subjects(NAME, column)
+    cells = subjects.hidden(share_key(labels.name, thresholds[0]), [labels.name])
     if len(column.levels) < 2:
         return cells
-    subjects = sample.subjects(NAME, column)
     frame = subjects.frame
     own = p[frame.inside]
     lists = {}
