@@ -14,7 +14,7 @@ from attacks.bias.evidence.answers import (
     LabelSet,
 )
 from attacks.bias.evidence.embed import embed
-from attacks.bias.groups.truth import read_truth
+from attacks.bias.groups.vocabulary import read_truth
 from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.retrieval import resolve_k
 from attacks.bias.people import People, read_people

@@ -22,7 +22,7 @@ from attacks.bias.measures.rates import rate_cells
 from attacks.bias.measures.retrieval_cells import retrieval_cells
 from attacks.bias.measures.subjects import Subjects
 from attacks.bias.probe import ProbeOptions, Sample
-from attacks.bias.probes.class_design.designs import designs
+from attacks.bias.probes.class_design.answer import designs
 from attacks.bias.probes.class_design.verdict import DEPENDENT, STABLE
 from attacks.bias.probes.registry import get_probe
 

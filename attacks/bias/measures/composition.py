@@ -28,8 +28,8 @@ from attacks.bias.measures.draws import Floats
 from attacks.bias.measures.frame import Frame
 from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.places import entropy_ends, entropy_terms, wilson_shares
+from attacks.bias.measures.retrieval import top_k
 from attacks.bias.measures.subjects import Subjects
-from attacks.bias.measures.top_k import top_k
 
 BIAS, ENTROPY, C_ASC = Key("bias@k"), Key("entropy@k"), Key("c-asc")
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from attacks.bias.groups.columns import GroupColumn
@@ -27,7 +28,7 @@ class Answer:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """What was found.
 
@@ -49,9 +50,16 @@ class Evaluation:
         are given."""
         return [
             cell
-            for cell in self.cells
-            if measure in (cell.key, cell.measure)
-            and column in ("", cell.column)
+            for cell in self._by_measure.get(measure, ())
+            if column in ("", cell.column)
             and reference in ("", cell.reference)
             and probe in ("", cell.probe)
         ]
+
+    @cached_property
+    def _by_measure(self) -> Mapping[Key | str, Sequence[Cell]]:
+        cells: dict[Key | str, list[Cell]] = {}
+        for cell in self.cells:
+            cells.setdefault(cell.key, []).append(cell)
+            cells.setdefault(cell.measure, []).append(cell)
+        return cells

@@ -16,7 +16,6 @@ from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.ndkl_floor import NdklFloors
 from attacks.bias.measures.places import wilson_shares
 from attacks.bias.measures.subjects import Subjects, floor
-from attacks.bias.measures.top_k import TopK, top_k
 
 SKEW = Key("skew@k")
 MAX_SKEW = Key("skew@k", contrast="largest", text="max skew@k")
@@ -34,7 +33,7 @@ def retrieval_cells(
     if n_groups < 2:
         return cells
     sizes = np.array(frame.sizes, dtype=np.float64)
-    top, floors = top_k(frame, settings), NdklFloors(frame)
+    top, floors = retrieval.top_k(frame, settings), NdklFloors(frame)
     for j, item in enumerate(items):
         ranked = retrieval.ranked_membership(frame.scores[:, j], frame.labels, n_groups)
         random = floors(j)
@@ -62,7 +61,7 @@ def retrieval_cells(
 class _Skews:
     """Skews of one text for one target, ``(n_groups,)``, with their intervals and null."""
 
-    def __init__(self, top: TopK, item: int, shares: Floats, null_shares: Floats) -> None:
+    def __init__(self, top: retrieval.TopK, item: int, shares: Floats, null_shares: Floats) -> None:
         self.top, self.item, self.shares = top, item, shares
         self.value = retrieval.skews(top.counts[item], shares)
         self.null = retrieval.skews(top.null[:, item], null_shares)

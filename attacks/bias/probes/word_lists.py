@@ -54,7 +54,7 @@ class WordTest:
 @cache
 def concepts() -> WordList:
     """The 29 concepts of Berg et al. (2022)."""
-    loaded = _read("concepts.yaml")
+    loaded = read_yaml("words/concepts.yaml")
     return WordList(**(loaded | {"words": tuple(loaded["words"])}))
 
 
@@ -63,7 +63,7 @@ def word_pairs() -> tuple[WordPair, ...]:
     """Every pair of word sets, in the order of the file."""
     return tuple(
         WordPair(**(pair | {"first": tuple(pair["first"]), "second": tuple(pair["second"])}))
-        for pair in _read("pairs.yaml")["pairs"]
+        for pair in read_yaml("words/pairs.yaml")["pairs"]
     )
 
 
@@ -77,13 +77,14 @@ def word_tests() -> tuple[WordTest, ...]:
             targets=pairs[test["targets"]],
             attributes=pairs[test["attributes"]],
         )
-        for test in _read("pairs.yaml")["tests"]
+        for test in read_yaml("words/pairs.yaml")["tests"]
     )
 
 
-def _read(name: str) -> dict[str, Any]:
+def read_yaml(name: str) -> dict[str, Any]:
+    """A file of the data that ship with the bias report."""
     import yaml
 
-    file = resources.files("clipprobe") / "assets" / "bias" / "words" / name
+    file = resources.files("clipprobe") / "assets" / "bias" / name
     loaded: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
     return loaded

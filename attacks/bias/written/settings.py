@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator
 from pydantic.dataclasses import dataclass
 
-from attacks.bias.groups.words import HARM, PEOPLE
+from attacks.bias.groups.vocabulary import HARM, PEOPLE
 from attacks.bias.settings import TEMPLATES, Advance, AnnotatedImages, Columns, Groups, Significance
 from attacks.typographic.settings import Lettering
 from clipprobe.settings import HOW, PRIVATE, Flag, Settings, Texts

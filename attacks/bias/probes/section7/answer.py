@@ -18,8 +18,7 @@ from attacks.bias.evidence.answers import (
     labels_and_prompts,
 )
 from attacks.bias.groups.columns import GroupColumn
-from attacks.bias.groups.vocabulary import Meaning, read_label
-from attacks.bias.groups.words import HARM
+from attacks.bias.groups.vocabulary import HARM, Meaning, read_label
 from attacks.bias.measures.cells import Cell, Key
 from attacks.bias.measures.evaluation import Answer
 from attacks.bias.measures.inference import Settings

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from attacks.bias.groups.columns import GroupColumn
-from attacks.bias.groups.vocabulary import read_value
-from attacks.bias.groups.words import AGES, GENDERS, RACES
+from attacks.bias.groups.vocabulary import AGES, GENDERS, RACES, read_value
 from attacks.bias.measures.cells import Cell, Key
 from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.probes.section7.answer import (
