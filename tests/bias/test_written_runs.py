@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from attacks.bias.groups.columns import make_column
 from attacks.bias.measures.inference import Settings
+from attacks.bias.probe import Sample
 from attacks.bias.written import audit_written
 from attacks.bias.written.differences import difference_of, gap_of
 from attacks.bias.written.encode import Answers
@@ -141,9 +142,9 @@ def test_under_no_difference_few_are_flagged_and_intervals_cover() -> None:
             skipped=(),
             margins=np.zeros((n, 1, 4), np.float32),
         )
-        cells = written_cells(
-            answers, question, [column], None, Settings(n_boot=300, n_permutations=300, seed=seed)
-        )
+        settings = Settings(n_boot=300, n_permutations=300, seed=seed)
+        sample = Sample(columns=(column,), truth={}, clusters=None, settings=settings)
+        cells = written_cells(answers, question, sample)
         found = next(c for c in cells if c.key == DIFFERENCE)
         small += found.p <= 0.05
         covered += found.low <= 0 <= found.high

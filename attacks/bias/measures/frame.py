@@ -95,10 +95,6 @@ class Frame:
         why = f"insufficient (n={min(sizes)}) to infer: below {INFER_FROM} no interval and no test"
         return status, "" if status == "inferred" else why
 
-    def judge_all(self) -> tuple[Status, str]:
-        """What may be said about a figure over all levels, each a side of its own."""
-        return self.judge(*([level] for level in range(len(self.sizes))))
-
 
 def comparisons(n_levels: int, *, mirrored: bool = False) -> list[tuple[int, list[int]]]:
     """Each group and those it is compared with; of two groups only the later one.

@@ -19,13 +19,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.measures.cells import Cell
-from attacks.bias.measures.draws import Ints
-from attacks.bias.measures.frame import Frame, make_frame
-from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.rates import rate_cells
 from attacks.bias.measures.subjects import Subjects
+from attacks.bias.probe import Sample
 from attacks.bias.written.differences import difference_cells, gap_cell, resample
 from attacks.bias.written.encode import CONDITIONS, Answers
 from attacks.bias.written.question import Question
@@ -40,20 +37,13 @@ from attacks.bias.written.shifts import (
 )
 
 
-def written_cells(
-    answers: Answers,
-    question: Question,
-    columns: Sequence[GroupColumn],
-    clusters: Ints | None,
-    settings: Settings,
-) -> list[Cell]:
+def written_cells(answers: Answers, question: Question, sample: Sample) -> list[Cell]:
     """Every figure of every outcome in every group column, uncorrected."""
     place = {word: i for i, word in enumerate(question.words)}
     cells: list[Cell] = []
-    for column in columns:
-        # The outcomes come later, the draws are shared.
-        frame = make_frame(np.zeros((len(column.labels), 1)), column, clusters, settings)
-        inside = column.labels >= 0
+    for column in sample.columns:
+        subjects = sample.subjects(PROBE, column)
+        inside = subjects.frame.inside
         by_outcome = [
             OutcomeAnswers(
                 item=outcome.item,
@@ -65,14 +55,13 @@ def written_cells(
             )
             for j, outcome in enumerate(question.outcomes)
         ]
-        cells += _column(frame, by_outcome, settings)
+        cells += _column(subjects, by_outcome)
     return cells
 
 
-def _column(frame: Frame, by_outcome: Sequence[OutcomeAnswers], settings: Settings) -> list[Cell]:
+def _column(subjects: Subjects, by_outcome: Sequence[OutcomeAnswers]) -> list[Cell]:
     cells: list[Cell] = []
     items = [one.item for one in by_outcome]
-    subjects = Subjects(frame=frame, probe=PROBE, settings=settings)
     for one in by_outcome:
         for condition in CONDITIONS:
             hits = one.hits[condition]
@@ -81,11 +70,11 @@ def _column(frame: Frame, by_outcome: Sequence[OutcomeAnswers], settings: Settin
         cells += subjects.hidden(measure, items)
         for one in by_outcome:
             cells += shift_cells(subjects, one, measure)
-    if len(frame.column.levels) < 2:
+    if len(subjects.frame.column.levels) < 2:
         return cells
     shifts = [(one, shift) for shift in (SHIFT, MARGIN_SHIFT) for one in by_outcome]
     changes = np.stack([one.change(shift) for one, shift in shifts], axis=1)
-    moved = resample(frame, changes, [f"{shift} {one.item}" for one, shift in shifts])
+    moved = resample(subjects.frame, changes, [f"{shift} {one.item}" for one, shift in shifts])
     for j, (one, shift) in enumerate(shifts):
         cells += difference_cells(subjects, moved.outcome(j), one, shift)
         cells.append(gap_cell(subjects, moved.outcome(j), one, shift))

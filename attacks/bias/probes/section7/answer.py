@@ -21,9 +21,8 @@ from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.groups.vocabulary import HARM, Meaning, read_label
 from attacks.bias.measures.cells import Cell, Key
 from attacks.bias.measures.evaluation import Answer
-from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.rates import Hits, rate_cells
-from attacks.bias.measures.subjects import Subjects
+from attacks.bias.measures.subjects import Subject, Subjects
 from attacks.bias.probe import ProbeOptions, Sample, Truth
 from attacks.bias.probes.section7.label_sets import DENIGRATION, SECTION_7, WITH_CHILD, set_of
 from clipprobe.statistics import difference_of_paired_proportions, mcnemar
@@ -208,37 +207,24 @@ def _child(harmed: Mapping[str, Hits], column: GroupColumn, sample: Sample) -> l
     for subject in [*subjects.each(), every]:
         rows = np.isin(frame.labels, subject.groups)
         clusters = None if frame.clusters is None else frame.clusters[rows]
-        fields = _paired(after[rows], before[rows], clusters, sample.settings, subject.status)
-        fields["reason"] = subject.reason or fields["reason"]
+        fields = _paired(subject, after[rows], before[rows], clusters)
         cells.append(
             subject.cell(CHILD_EFFECT, WITH_CHILD.name, reference=DENIGRATION.name, **fields)
         )
     return cells
 
 
-def _paired(
-    after: Hits, before: Hits, clusters: Any, settings: Settings, status: str
-) -> dict[str, Any]:
+def _paired(subject: Subject, after: Hits, before: Hits, clusters: Any) -> dict[str, Any]:
+    settings = subject.settings
     estimate = difference_of_paired_proportions(
         after, before, clusters=clusters, n_boot=settings.n_boot, seed=settings.seed,
         level=settings.level,
     )  # fmt: skip
-    fields: dict[str, Any] = {
-        "value": estimate.value,
-        "method": "value only",
-        "reason": estimate.reason,
-    }
-    if status == "inferred":
-        fields |= {
-            "low": estimate.low,
-            "high": estimate.high,
-            "method": f"paired: {estimate.method}",
-        }
-        if clusters is None:
-            fields |= {"p": mcnemar(after, before)}
-            fields["method"] += "; McNemar's exact test"
-        else:
-            fields["reason"] = (
-                estimate.reason or "no test: images of one cluster are not independent"
-            )
-    return fields
+    fields = subject.of_estimate(estimate, "paired: ")
+    reason = estimate.reason
+    if subject.inferred and clusters is None:
+        fields["p"] = mcnemar(after, before)
+        fields["method"] += "; McNemar's exact test"
+    elif subject.inferred:
+        reason = reason or "no test: images of one cluster are not independent"
+    return fields | {"reason": subject.reason or reason}

@@ -242,18 +242,10 @@ def _shares(
         for place, j in enumerate(side.labels, start=1):
             for g, subject in enumerate(subjects.each(f"list of {side.group or 'all groups'}")):
                 estimate = wilson(int(tests.counts[g, j]), subject.n, subjects.settings.level)
-                fields: dict[str, Any] = {"value": estimate.value, "method": "value only"}
-                if subject.inferred and clusters is None:
-                    fields |= {
-                        "low": estimate.low,
-                        "high": estimate.high,
-                        "method": estimate.method,
-                    }
-                why = (
-                    ""
-                    if "low" in fields
-                    else "its interval is that of the difference, over clusters"
-                )
+                fields, why = subject.of_estimate(estimate), ""
+                if clusters is not None:
+                    fields = {"value": estimate.value, "method": "value only"}
+                    why = "its interval is that of the difference, over clusters"
                 item = f"{labels.name}: {labels.labels[j]}"
                 cells.append(subject.cell(key, item, why=why, k=place, **fields))
     return cells
