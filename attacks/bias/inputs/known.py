@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from clipprobe.data.text_table import Column, TextTable
-from clipprobe.errors import DataError
+from clipprobe.errors import ConfigError, DataError
 
 FAIRFACE_VALUES: dict[str, tuple[str, ...]] = {
     "age": (
@@ -57,8 +57,15 @@ def fairface(columns: Mapping[str, Column], where: str) -> KnownColumns:
     """FairFace's labels, CSV or Hugging Face, by name.
 
     Raises:
-        DataError: a value is not one of FairFace's; bare integers are refused with the reason.
+        ConfigError: a column is not there. DataError: a value is not one of FairFace's; bare
+            integers are refused with the reason.
     """
+    missing = sorted(set(FAIRFACE_VALUES) - set(columns))
+    if missing:
+        raise ConfigError(
+            f"{where} has no column {missing[0]!r}, so it is not FairFace's: give --label-format "
+            "table."
+        )
     perceived = {}
     for name, values in FAIRFACE_VALUES.items():
         levels = {value for value in columns[name] if value is not None}

@@ -168,10 +168,8 @@ def _of(
         inside = column.labels == column.levels.index(value)
         rate = wilson(int(hits[inside].sum()), n, level)
         if n < INFER_FROM:
-            rate = replace(
-                rate, low=math.nan, high=math.nan, method="value only",
-                reason=f"insufficient (n={n}) to infer",
-            )  # fmt: skip
+            gone = undefined(f"insufficient (n={n}) to infer", n=n, method="value only")
+            rate = replace(gone, value=rate.value)
         by_group[place[value]] = rate
     part = column.labels >= 0
     return Disaggregated(

@@ -9,6 +9,7 @@ there are more than two.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,10 +65,8 @@ def separability_change(
             break
     (a, boot_a), (b, boot_b) = changes
     if after is before:
-        difference = Estimate(
-            value=0.0, low=math.nan, high=math.nan, n=n, method="none",
-            reason="this method changes texts, not the images' vectors",
-        )  # fmt: skip
+        gone = undefined("this method changes texts, not the images' vectors", n=n)
+        difference = replace(gone, value=0.0)
     elif np.ptp(boot_a) == 0 or np.ptp(boot_b) == 0:
         difference = difference_of_estimates(b, a, n=n, why="one tells all groups apart")
     else:

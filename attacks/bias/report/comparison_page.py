@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from attacks.bias.report.differences import TABLE, differences_table
 from attacks.bias.sections.caveats import limits_section
 from attacks.bias.sections.wording import capped
 from clipprobe.report import Page, Paragraph, Section, Table, Warning
 from clipprobe.report.numbers import format_cell
 from clipprobe.report.opening import compared
 from clipprobe.report.page import Block
+from clipprobe.study import Outcome
+
+
+def comparison_outcome(summary: Mapping[str, Any], **counts: Any) -> Outcome[Any]:
+    """What a comparison writes: its table, its summary and the page made of it."""
+    return Outcome(
+        value=summary,
+        files=[(TABLE, differences_table(summary["differences"]))],
+        summary=lambda: summary,
+        page=lambda run: comparison_page(summary),
+        **counts,
+    )
 
 
 def comparison_page(summary: Mapping[str, Any]) -> Page:

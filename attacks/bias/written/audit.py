@@ -149,17 +149,7 @@ class _Audit:
     def execute(self, run: Run) -> Outcome[None]:
         """Answer every image under every condition, and compare the groups."""
         settings, people = self.settings, self.people
-        answers = answer_all(
-            self.clip,
-            people.records,
-            run,
-            self.question,
-            self.renderer,
-            name=people.name,
-            batch_size=settings.batch_size,
-            workers=settings.workers,
-            progress=settings.progress,
-        )
+        answers = answer_all(self.clip, people, run, self.question, self.renderer, settings)
         used = {record.id for record in answers.records}
         people = people.readable(used, answers.failed, answers.skipped).protected()
         sample = Sample(

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from attacks.bias.core import cosines
 from attacks.bias.measures.draws import Floats
+from attacks.bias.people import People
 from attacks.bias.written.question import Question
+from attacks.bias.written.settings import WrittenAudit
 from attacks.typographic.attack.controls import nonsense_word
 from attacks.typographic.rendering.cases import Case
 from attacks.typographic.rendering.encodings import Encodings
@@ -89,20 +91,14 @@ def check_drawing(renderer: Renderer, question: Question) -> None:
 
 def answer_all(
     clip: Encoder,
-    records: Sequence[ImageRecord],
+    people: People,
     run: Run,
     question: Question,
     renderer: Renderer,
-    *,
-    name: str,
-    batch_size: int,
-    workers: int,
-    progress: Callable[[int], None] | None,
+    settings: WrittenAudit,
 ) -> Answers:
     """Draw, encode and answer, part by part; parts that an earlier try left are read back.
 
-    Args:
-        name: What the user calls the data set. progress: called with images newly finished.
     Raises:
         NoReadableImagesError, DataError: not one image could be used.
     """
@@ -111,9 +107,10 @@ def answer_all(
         clip.encode_texts, [label_set.sentences(one) for one in label_set.labels]
     )
     texts = ruled(clip, label_set.labels, means)
-    advance = progress or (lambda n: None)
-    encodings = Encodings(clip, batch_size)
-    size = BATCHES_PER_CHUNK * batch_size
+    advance = settings.progress or (lambda n: None)
+    encodings = Encodings(clip, settings.batch_size)
+    size = BATCHES_PER_CHUNK * settings.batch_size
+    records, name = people.records, people.data.dataset.name
     used: list[ImageRecord] = []
     failed: list[Failure] = []
     skipped: list[Failure] = []
@@ -124,7 +121,7 @@ def answer_all(
         stem = f"parts/written-{start // size:06d}"
         if not run.has(f"{stem}-vectors.safetensors", f"{stem}.safetensors", f"{stem}.json"):
             places, ahead_by, problems = _answer(
-                encodings, part, texts, question, renderer, workers, advance
+                encodings, part, texts, question, renderer, settings.workers, advance
             )
             lost = {p.failure.id for p in problems}
             encodings.save(run, f"{stem}-vectors.safetensors")
