@@ -232,13 +232,9 @@ def ask_each(
     return answered, missing
 
 
-def labels_and_prompts(sets: Iterable[LabelSet]) -> dict[str, tuple[str, ...]]:
-    """All labels of some sets and all their sentences, each once."""
-    listed = list(sets)
-    return {
-        "labels": tuple(dict.fromkeys(label for one in listed for label in one.labels)),
-        "prompts": tuple(dict.fromkeys(prompt for one in listed for prompt in one.prompts)),
-    }
+def labels_of(answered: Iterable[tuple[LabelSet, Any]]) -> tuple[str, ...]:
+    """All labels of the sets that were answered, each once."""
+    return tuple(dict.fromkeys(label for one, _ in answered for label in one.labels))
 
 
 def unit_rows(vectors: Any, what: str) -> Floats:

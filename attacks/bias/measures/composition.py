@@ -25,8 +25,6 @@ import numpy as np
 from attacks.bias.measures.association_cells import find_effects, item_cells
 from attacks.bias.measures.cells import Cell, Key
 from attacks.bias.measures.draws import Floats
-from attacks.bias.measures.frame import Frame
-from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.places import entropy_ends, entropy_terms, wilson_shares
 from attacks.bias.measures.retrieval import top_k
 from attacks.bias.measures.subjects import Subjects
@@ -59,11 +57,10 @@ def normalised_entropy(counts: Floats) -> Floats:
     return result
 
 
-def composition_cells(
-    frame: Frame, items: Sequence[str], probe: str, settings: Settings
-) -> list[Cell]:
+def composition_cells(subjects: Subjects, items: Sequence[str]) -> list[Cell]:
     """Bias@k (of two groups) and normalised entropy of every item, and C-ASC of every group."""
-    subjects, levels = Subjects(frame=frame, probe=probe, settings=settings), frame.column.levels
+    frame, settings = subjects.frame, subjects.settings
+    levels = frame.column.levels
     cells = subjects.hidden(C_ASC, items)
     if len(levels) < 2:
         return cells

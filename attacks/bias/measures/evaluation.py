@@ -15,15 +15,14 @@ from attacks.bias.measures.cells import Cell, Key
 class Answer:
     """What a probe of label sets found.
 
-    ``cells``: every figure; corrected once it is part of an evaluation. ``labels``, ``prompts``:
-    everything that was asked.
+    ``cells``: every figure; corrected once it is part of an evaluation. ``labels``: all that were
+    asked.
     ``missing``: sentences that say what could not be asked, and why.
     ``facts``: plain JSON for ``summary.json``: how label sets look, verdicts.
     """
 
     cells: tuple[Cell, ...]
     labels: tuple[str, ...]
-    prompts: tuple[str, ...]
     missing: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
 

@@ -78,11 +78,9 @@ def answer(evidence: Evidence, sample: Sample, options: ProbeOptions) -> Answer:
                 cells += _by_image(evidence.image_vectors, one, other, sample)
     used = list(dict.fromkeys([*(p for p, _ in asked_pairs), *_in_tests(cells)]))
     labels = tuple(dict.fromkeys(word for pair in used for word in pair.words))
-    whole = LabelSet(name=NAME, labels=labels, templates=templates)
     return Answer(
         cells=tuple(cells),
         labels=labels,
-        prompts=whole.prompts,
         missing=tuple(missing),
         facts={"templates": templates, "pairs": [_about(pair) for pair in used]},
     )

@@ -18,7 +18,7 @@ from attacks.bias.evidence.answers import (
     LabelSet,
     NotAnswerableError,
     ask_each,
-    labels_and_prompts,
+    labels_of,
 )
 from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.groups.vocabulary import CHILD, GENDERS, HARM, PEOPLE, RACES
@@ -108,7 +108,7 @@ def answer(evidence: Evidence, sample: Sample, options: ProbeOptions) -> Answer:
         cells += _column(hits_of, column, sample)
     return Answer(
         cells=tuple(cells),
-        **labels_and_prompts(one for one, _ in answered),
+        labels=labels_of(answered),
         missing=tuple(missing),
         facts={
             "designs": [

@@ -15,7 +15,7 @@ from attacks.bias.evidence.answers import (
     LabelSet,
     NotAnswerableError,
     ask_each,
-    labels_and_prompts,
+    labels_of,
 )
 from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.groups.vocabulary import HARM, Meaning, read_label
@@ -82,7 +82,7 @@ def answer(evidence: Evidence, sample: Sample, options: ProbeOptions) -> Answer:
     ]
     return Answer(
         cells=tuple(cells),
-        **(labels_and_prompts(one for one, _ in answered) | ({"prompts": ()} if predicted else {})),
+        labels=labels_of(answered),
         missing=tuple(missing),
         facts={
             "label_sets": [

@@ -14,7 +14,7 @@ from attacks.bias.evidence.answers import (
     LabelSet,
     NotAnswerableError,
     ask_each,
-    labels_and_prompts,
+    labels_of,
 )
 from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.measures.cells import LARGEST_MINUS_SMALLEST, Cell, Contrast, Key
@@ -69,7 +69,7 @@ def answer(evidence: Evidence, sample: Sample, options: ProbeOptions) -> Answer:
     lists = {one.name: {"labels": one.labels, "templates": one.templates} for one, _ in answered}
     return Answer(
         cells=tuple(cells),
-        **labels_and_prompts(one for one, _ in answered),
+        labels=labels_of(answered),
         missing=tuple(missing),
         facts={"thresholds": limits, "scale": evidence.scale, "lists": lists},
     )
