@@ -12,7 +12,7 @@ from attacks.bias.evidence.answers import Evidence, LabelSet, NotAnswerableError
 from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.probe import ProbeOptions, Sample, Truth
 from attacks.bias.probes.registry import get_probe
-from attacks.bias.prompts import check_words
+from attacks.bias.probes.word_lists import check_words
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.zeroshot.prompts import check_templates
 

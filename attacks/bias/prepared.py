@@ -19,7 +19,7 @@ from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.retrieval import resolve_k
 from attacks.bias.people import People, read_people
 from attacks.bias.probe import ProbeOptions, Sample
-from attacks.bias.prompts import check_words
+from attacks.bias.probes.word_lists import check_words
 from attacks.bias.sections.illustrations import check_images
 from attacks.bias.sections.planted import Planted, planted_truth
 from clipprobe.errors import ConfigError, DataError

@@ -17,9 +17,8 @@ from attacks.bias.groups.columns import make_column
 from attacks.bias.measures.inference import Settings
 from attacks.bias.probe import Sample
 from attacks.bias.written import audit_written
-from attacks.bias.written.differences import difference_of, gap_of
 from attacks.bias.written.encode import Answers
-from attacks.bias.written.measures import written_cells
+from attacks.bias.written.measures import difference_of, gap_of, written_cells
 from attacks.bias.written.question import ANY_HARM, read_question
 from attacks.bias.written.shifts import SHIFT
 from clipprobe.cli import app

@@ -11,7 +11,7 @@ from attacks.bias.gap.settings import GapExplanation
 from attacks.bias.gap.task import GapTask, check_question, gap_task
 from attacks.bias.people import People, read_people
 from attacks.bias.probes.occupations import default_occupations
-from attacks.bias.prompts import check_words
+from attacks.bias.probes.word_lists import check_words
 from attacks.bias.sections.caveats import caveats_of
 from clipprobe.memory import fitting_batch
 from clipprobe.settings import takes

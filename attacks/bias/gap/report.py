@@ -131,16 +131,15 @@ def _headline(gap: Any, removals: Sequence[Removal]) -> list[dict[str, Any]]:
             "meaning": "mean score of the group less that of the others, on the measuring half",
         }
     ]
-    for one in removals:
-        if one.chosen:
-            rows.append(
-                {
-                    "name": f"gap removed with {one.k} {one.kind}{'s' if one.k > 1 else ''}",
-                    "estimate": one.removed,
-                    "meaning": beside_random(one, "gap"),
-                }
-            )
-    return rows
+    return rows + [
+        {
+            "name": f"gap removed with {one.k} {one.kind}{'s' if one.k > 1 else ''}",
+            "estimate": one.removed,
+            "meaning": beside_random(one, "gap"),
+        }
+        for one in removals
+        if one.chosen
+    ]
 
 
 def _sections(

@@ -120,10 +120,8 @@ def _npz(path: Path) -> tuple[list[str], NDArray[Any], str]:
             raise DataError(f"The embeddings file {path} unpacks to over {MAX_BYTES >> 30} GiB.")
         with np.load(path, allow_pickle=False) as arrays:
             names = list(arrays)
-            key = next((name for name in _NAMES if name in names), None)
-            if "ids" not in names or key is None:
-                raise _incomplete(path, names)
-            ids, vectors = arrays["ids"], arrays[key]
+            vectors = arrays[_vectors_name(path, names, names)]
+            ids = arrays["ids"]
             model = str(arrays["weights_sha256"]) if "weights_sha256" in names else ""
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         reason = " ".join(str(error).split())
@@ -145,10 +143,7 @@ def _safetensors(path: Path) -> tuple[list[str], NDArray[Any], str]:
     try:
         with safe_open(path, framework="numpy") as file:
             notes, names = file.metadata() or {}, list(file.keys())
-            key = next((name for name in _NAMES if name in names), None)
-            if "ids" not in notes or key is None:
-                raise _incomplete(path, [*names, *notes])
-            vectors = file.get_tensor(key)
+            vectors = file.get_tensor(_vectors_name(path, names, [*names, *notes]))
         ids = json.loads(notes["ids"])
     except (OSError, ValueError, TypeError, SafetensorError) as error:
         reason = " ".join(str(error).split())
@@ -158,9 +153,13 @@ def _safetensors(path: Path) -> tuple[list[str], NDArray[Any], str]:
     return ids, vectors, str(notes.get("weights_sha256", ""))
 
 
-def _incomplete(path: Path, names: Sequence[str]) -> DataError:
-    return DataError(
-        f"The embeddings file {path} needs 'ids' and 'embeddings' (it has: "
-        f"{', '.join(map(repr, names)) or 'nothing'}): save it with "
-        "attacks.bias.inputs.write_embeddings, or give every vector its id."
-    )
+def _vectors_name(path: Path, arrays: Sequence[str], names: Sequence[str]) -> str:
+    """Which of the arrays holds the vectors, where the file holds ids as well."""
+    key = next((name for name in _NAMES if name in arrays), None)
+    if key is None or "ids" not in names:
+        raise DataError(
+            f"The embeddings file {path} needs 'ids' and 'embeddings' (it has: "
+            f"{', '.join(map(repr, names)) or 'nothing'}): save it with "
+            "attacks.bias.inputs.write_embeddings, or give every vector its id."
+        )
+    return key

@@ -14,7 +14,7 @@ from attacks.bias.mitigation.utility import Labels, Utility, find_labels
 from attacks.bias.mitigation.work import Work
 from attacks.bias.people import People, read_people
 from attacks.bias.probes.occupations import default_occupations
-from attacks.bias.prompts import check_words
+from attacks.bias.probes.word_lists import check_words
 from attacks.bias.sections.caveats import caveats_of
 from clipprobe.errors import ConfigError
 from clipprobe.memory import fitting_batch

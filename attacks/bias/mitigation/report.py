@@ -79,7 +79,7 @@ class MitigationReport:
         """The content of ``summary.json``."""
         work, failed = self.work, len(self.work.people.failures)
         target, *others = work.people.columns
-        n_scored = int((~work.fit).sum())
+        n_scored = int((~work.halves[0].fit).sum())
         return {
             "kind": "bias-mitigation",
             "headline": _headline(self.results),

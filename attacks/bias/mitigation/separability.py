@@ -12,18 +12,10 @@ import math
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.measures.draws import Floats, Ints
 from attacks.bias.measures.subjects import percentile_interval
-from attacks.bias.mitigation.measures import (
-    HALF_TOO_SMALL,
-    Change,
-    groups_of,
-    scoring_draws,
-    too_small,
-)
+from attacks.bias.mitigation.measures import HALF_TOO_SMALL, Change, Halves, groups_of
 from clipprobe.statistics import (
     Estimate,
     auroc_estimate,
@@ -36,28 +28,17 @@ MEASURE = "linear probe AUC"
 _DRAWS = 500  # each sorts nothing, but sums over all images and groups
 
 
-def separability_change(
-    column: GroupColumn,
-    before: Floats,
-    after: Floats,
-    fit: NDArray[np.bool_],
-    clusters: Ints | None,
-    *,
-    n_boot: int,
-    seed: int,
-) -> Change:
+def separability_change(halves: Halves, before: Floats, after: Floats) -> Change:
     """The probe's AUC on image vectors ``(n, d)`` before and after a mitigation."""
-    about = column.heading
-    here = column.labels >= 0
-    scoring = here & ~fit
+    about, labels, scoring = halves.column.heading, halves.column.labels, halves.scoring
     n = int(scoring.sum())
-    if too_small(column, fit):
+    if halves.too_small:
         return Change.unknown(MEASURE, about, undefined(HALF_TOO_SMALL, n=n))
-    labels, own = column.labels, None if clusters is None else clusters[scoring]
-    draws = scoring_draws(column, scoring, clusters, n_boot=min(n_boot, _DRAWS), seed=seed)
+    own = None if halves.clusters is None else halves.clusters[scoring]
+    draws = halves.draws(min(halves.n_boot, _DRAWS))
     changes: list[tuple[Estimate, Floats]] = []
     for vectors in (before, after):
-        auc = _probe(vectors[here & fit], labels[here & fit], vectors[scoring])
+        auc = _probe(vectors[halves.fitting], labels[halves.fitting], vectors[scoring])
         boot = _auc(auc, labels[scoring], draws)
         changes.append((_estimate(auc, labels[scoring], own, boot), boot))
         if after is before:

@@ -8,11 +8,11 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from attacks.bias.measures.draws import Floats, generator
 from attacks.bias.mitigation.measures import (
     Change,
+    Halves,
     accuracy_change,
     aligned_change,
     aligned_value,
@@ -81,8 +81,8 @@ class Work:
     templates: Sequence[str]
     prompts: dict[str, str]
     utility: Utility | None
-    fit: NDArray[np.bool_] = field(init=False)
-    """Whether an image is of the fitting half, ``(n,)``; this and the next are made by ``run``."""
+    halves: list[Halves] = field(init=False)
+    """Of each group column; this and the next are made by ``run``."""
     images: Floats = field(init=False)
     """Unit vectors of the images, ``(n, d)``."""
     texts: Floats = field(init=False)
@@ -95,9 +95,18 @@ class Work:
         target = self.people.columns[0]
         n = len(self.inputs)
         members = np.arange(n) if self.people.clusters is None else self.people.clusters
-        self.fit = split(
-            members, permuted(generator(self.settings.seed, "halves")), strata=target.labels
-        )
+        options, rng = self.settings, generator(self.settings.seed, "halves")
+        fit = split(members, permuted(rng), strata=target.labels)
+        self.halves = [
+            Halves(
+                column=column,
+                fit=fit,
+                clusters=self.people.clusters,
+                n_boot=options.n_boot,
+                seed=options.seed,
+            )
+            for column in self.people.columns
+        ]
         self.images = self._encode(self.inputs, [])
         sentences = [fill(self.templates, word, articles=True) for word in self.words]
         self.texts = ruled(self.clip, self.words, sentence_means(self.clip.encode_texts, sentences))
@@ -142,7 +151,7 @@ class Work:
         return prompt_projection(biased, pairs, lam=self.settings.lam)
 
     def _clip_clip(self) -> Transform:
-        rows = self.fit & (self.people.columns[0].labels >= 0)
+        rows = self.halves[0].fitting
         labels = self.people.columns[0].labels[rows]
         return clip_clip(self.images[rows], labels, seed=self.settings.seed)
 
@@ -154,7 +163,7 @@ class Work:
         that leave least. The control takes out random neurons, as many of each hook point.
         """
         target, batch_size = self.people.columns[0], self.settings.batch_size
-        rows = np.flatnonzero(self.fit & (target.labels >= 0))
+        rows = np.flatnonzero(self.halves[0].fitting)
         own = [self.inputs[i] for i in rows]
         points = unit_points(self.clip, "neuron")
         mean = means(self.clip, own, points, batch_size=batch_size)
@@ -204,10 +213,8 @@ class Work:
         return order[:best], after[best], remaining
 
     def _left(self, images: Floats, *, on_fit: bool) -> float:
-        return aligned_value(
-            self.people.columns[0], self.images @ self.texts.T, images @ self.texts.T, self.fit,
-            on_fit=on_fit,
-        )  # fmt: skip
+        before, after = self.images @ self.texts.T, images @ self.texts.T
+        return aligned_value(self.halves[0], before, after, on_fit=on_fit)
 
     def _direction(self, rows: Any, inside: Any) -> Floats:
         """One score for all words: each with the sign of its gap, over its spread."""
@@ -221,17 +228,9 @@ class Work:
 
     def _associations(self, after: Floats, images: Floats) -> list[Change]:
         """Of cosines ``(n, m)`` and vectors ``(n, d)`` after: each column's d, the target's AUC."""
-        before, clusters = self.images @ self.texts.T, self.people.clusters
-        options = {"n_boot": self.settings.n_boot, "seed": self.settings.seed}
-        changes = [
-            aligned_change(column, before, after, self.fit, clusters, **options)
-            for column in self.people.columns
-        ]
-        target = self.people.columns[0]
-        changes.append(
-            separability_change(target, self.images, images, self.fit, clusters, **options)
-        )
-        return changes
+        before = self.images @ self.texts.T
+        changes = [aligned_change(halves, before, after) for halves in self.halves]
+        return [*changes, separability_change(self.halves[0], self.images, images)]
 
     def _accuracy(self, changed: Callable[[Utility], tuple[Floats, Floats]]) -> Change:
         """Of the utility images; ``changed``: their vectors and those of their classes, after."""

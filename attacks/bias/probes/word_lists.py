@@ -1,11 +1,18 @@
-"""Word lists that ship with clipprobe, each with its source, licence and caveat."""
+"""Word lists that ship with clipprobe, each with its source, licence and caveat; and the user's.
+
+The choice of words and templates decides a good part of any bias figure, so both are written out
+in the report and belong to the run's configuration.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
+
+from clipprobe.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +86,21 @@ def word_tests() -> tuple[WordTest, ...]:
         )
         for test in read_yaml("words/pairs.yaml")["tests"]
     )
+
+
+def check_words(words: Sequence[str]) -> tuple[str, ...]:
+    """The words, stripped.
+
+    Raises:
+        ConfigError: there is none, one is empty, or one stands there twice.
+    """
+    cleaned = tuple(word.strip() for word in words)
+    if not cleaned or not all(cleaned):
+        raise ConfigError("The word list is empty or holds an empty word: give one word per line.")
+    twice = sorted({word for word in cleaned if cleaned.count(word) > 1})
+    if twice:
+        raise ConfigError(f"The word list holds {twice[0]!r} twice: keep one of them.")
+    return cleaned
 
 
 def read_yaml(name: str) -> dict[str, Any]:
