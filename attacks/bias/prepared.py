@@ -122,9 +122,10 @@ class Prepared:
             part: Name of the run's parts, other for another model.
         """
         name = people.data.dataset.name
-        embedded = embed(clip, people.records, run, self.settings, name=name, part=part)
-        used = {record.id for record in embedded.records}
-        return people.readable(used, embedded.failures), self._from(clip, embedded.vectors)
+        used, vectors, failures = embed(
+            clip, people.records, run, self.settings, name=name, part=part
+        )
+        return people.readable(set(used), failures), self._from(clip, vectors)
 
     def _from(self, clip: Clip, vectors: Any) -> Evidence:
         own = self.settings.scale

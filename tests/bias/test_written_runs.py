@@ -134,7 +134,7 @@ def test_under_no_difference_few_are_flagged_and_intervals_cover() -> None:
         chance = np.clip(np.array([0.5, 0.2, 0.2]) + (ease - 0.5) * 0.3, 0, 1)
         written = (rng.random((n, 1, 3)) < chance[:, None, :]).astype(np.int32)
         answers = Answers(
-            records=(),
+            ids=(),
             clean=np.zeros(n, np.int32),
             written=written,
             failed=(),

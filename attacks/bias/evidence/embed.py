@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,15 +19,6 @@ if TYPE_CHECKING:
 CHUNK = 512  # images of one resumable part
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EmbeddedImages:
-    """``records``: the readable ones; ``vectors``: ``(n, d)``, theirs; ``failures``: the others."""
-
-    records: tuple[ImageRecord, ...]
-    vectors: NDArray[np.float32]
-    failures: tuple[Failure, ...]
-
-
 def embed(
     clip: Clip,
     records: Sequence[ImageRecord],
@@ -37,8 +27,10 @@ def embed(
     *,
     name: str,
     part: str,
-) -> EmbeddedImages:
-    """Encode the images, part by part; parts that an earlier try left in the run are read back.
+) -> tuple[list[str], NDArray[np.float32], list[Failure]]:
+    """Ids of the readable images, their vectors ``(n, d)``, and those that could not be read.
+
+    They are encoded part by part; parts that an earlier try left in the run are read back.
 
     The vectors exist in the run folder only until it is complete: a report about groups needs no
     vector of a single person.
@@ -63,8 +55,7 @@ def embed(
         elif settings.progress is not None:
             settings.progress(len(chunk))
         listed = run.read_json(f"{stem}.json")
-        read = set(listed["ids"])
-        used += [record for record in chunk if record.id in read]
+        used += listed["ids"]
         failures += [Failure(item["id"], item["reason"]) for item in listed["failures"]]
         vectors.append(run.read_arrays(f"{stem}.safetensors")["vectors"])
     if sum(map(len, vectors)) != len(used):
@@ -73,9 +64,7 @@ def embed(
             f"{len(used)} images: start it anew with --overwrite."
         )
     require_readable(len(used), failures, name)
-    return EmbeddedImages(
-        records=tuple(used), vectors=np.concatenate(vectors), failures=tuple(failures)
-    )
+    return used, np.concatenate(vectors), failures
 
 
 def _encode(

@@ -59,13 +59,18 @@ def top_weights(scores: Floats, k: int) -> Floats:
         >>> top_weights(np.array([0.9, 0.5, 0.5, 0.1]), 2).tolist()
         [1.0, 0.5, 0.5, 0.0]
     """
-    order = np.argsort(-scores, kind="stable")
-    ranked = scores[order]
-    starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])  # one block per tied score
-    sizes = np.diff(np.r_[starts, len(ranked)])
+    order, starts, sizes = tied_blocks(scores)
     result = np.empty(len(scores))
     result[order] = np.repeat(np.clip(k - starts, 0, sizes) / sizes, sizes)
     return result
+
+
+def tied_blocks(scores: Floats) -> tuple[Ints, Ints, Ints]:
+    """The ranking, best first, ``(n,)``, and start and size of each block of tied scores."""
+    order = np.argsort(-scores, kind="stable")
+    ranked = scores[order]
+    starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])
+    return order, starts, np.diff(np.r_[starts, len(ranked)])
 
 
 def permuted_counts(
@@ -150,13 +155,10 @@ def ranked_membership(scores: Floats, labels: Ints | Labels, n_groups: int) -> F
     Returns:
         ``(n, n_groups)`` or ``(b, n, n_groups)``.
     """
-    order = np.argsort(-scores, kind="stable")
+    order, starts, sizes = tied_blocks(scores)
     one_hot = np.eye(n_groups)[labels[..., order]]
-    ranked = scores[order]
-    starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])
-    if len(starts) == len(ranked):
+    if len(starts) == len(scores):
         return one_hot
-    sizes = np.diff(np.r_[starts, len(scores)])
     shares = np.add.reduceat(one_hot, starts, axis=-2) / sizes[:, None]
     result: Floats = np.repeat(shares, sizes, axis=-2)
     return result

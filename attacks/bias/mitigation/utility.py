@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from attacks.bias.evidence.answers import LabelSet
 from attacks.bias.measures.draws import Floats
 from attacks.bias.people import decode_all
 from clipprobe.data.label_names import refuse_codes
 from clipprobe.errors import DataError
-from clipprobe.zeroshot.prompts import fill
-from clipprobe.zeroshot.text_bank import ruled, sentence_means
 
 if TYPE_CHECKING:
     from clipprobe.data import Dataset, ImageRecord
@@ -66,11 +65,11 @@ class Utility:
     ) -> Utility:
         """Decode every image once, and encode the classes."""
         names = labelled_images.classes
+        classes = LabelSet(name="classes", labels=names, templates=tuple(templates))
         decoded = decode_all(labelled_images.records, clip.preprocess, workers)
-        sentences = [fill(templates, name, articles=True) for name in names]
         return cls(
             name=labelled_images.dataset.name,
             images=decoded.items,
-            classes=ruled(clip, names, sentence_means(clip.encode_texts, sentences)),
+            classes=classes.vectors(clip.encode_texts, clip),
             labels=[names.index(str(record.label)) for record in decoded.records],
         )

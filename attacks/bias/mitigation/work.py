@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from attacks.bias.evidence.answers import LabelSet
 from attacks.bias.measures.draws import Floats, generator
 from attacks.bias.mitigation.measures import (
     Change,
@@ -38,8 +39,6 @@ from clipprobe.tracing import Score
 from clipprobe.tracing.contributions import contributions, means, unit_points
 from clipprobe.tracing.removal import encode_without, pools_like, random_sets
 from clipprobe.tracing.sizes import ENOUGH
-from clipprobe.zeroshot.prompts import fill
-from clipprobe.zeroshot.text_bank import ruled, sentence_means
 
 if TYPE_CHECKING:
     from clipprobe.edits import Edit
@@ -77,8 +76,8 @@ class Work:
     settings: Mitigations
     inputs: list[Any]
     people: People
-    words: Sequence[str]
-    templates: Sequence[str]
+    words: tuple[str, ...]
+    templates: tuple[str, ...]
     prompts: dict[str, str]
     utility: Utility | None
     halves: list[Halves] = field(init=False)
@@ -108,8 +107,8 @@ class Work:
             for column in self.people.columns
         ]
         self.images = self._encode(self.inputs, [])
-        sentences = [fill(self.templates, word, articles=True) for word in self.words]
-        self.texts = ruled(self.clip, self.words, sentence_means(self.clip.encode_texts, sentences))
+        words = LabelSet(name="words", labels=self.words, templates=self.templates)
+        self.texts = words.vectors(self.clip.encode_texts, self.clip)
         if self.utility is not None:
             self.plain = self._encode(self.utility.images, [])
         mitigated, absent = [], {}
@@ -139,14 +138,9 @@ class Work:
         """From the group prompts, and pairs of group and word that differ in the group alone."""
         levels = list(self.prompts)
         biased = self.clip.encode_texts(list(self.prompts.values()))
-        both = self.clip.encode_texts(
-            [
-                sentence
-                for w in self.words
-                for g in levels
-                for sentence in fill(self.templates[:1], f"{g} {w}", articles=True)
-            ]
-        ).reshape(len(self.words), len(levels), -1)
+        named = tuple(f"{g} {w}" for w in self.words for g in levels)
+        sentences = LabelSet(name="groups", labels=named, templates=self.templates[:1]).prompts
+        both = self.clip.encode_texts(list(sentences)).reshape(len(self.words), len(levels), -1)
         pairs = [pair for row in both for pair in combinations(row, 2)]
         return prompt_projection(biased, pairs, lam=self.settings.lam)
 

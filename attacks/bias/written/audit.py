@@ -150,8 +150,7 @@ class _Audit:
         """Answer every image under every condition, and compare the groups."""
         settings, people = self.settings, self.people
         answers = answer_all(self.clip, people, run, self.question, self.renderer, settings)
-        used = {record.id for record in answers.records}
-        people = people.readable(used, answers.failed, answers.skipped).protected()
+        people = people.readable(set(answers.ids), answers.failed, answers.skipped).protected()
         sample = Sample(
             columns=people.columns, truth={}, clusters=people.clusters, settings=self.numbers
         )

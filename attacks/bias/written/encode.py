@@ -33,7 +33,6 @@ from attacks.typographic.rendering.render import (
 from clipprobe.data import Failure, ImageRecord, require_readable
 from clipprobe.errors import ConfigError, DataError, RunFolderError
 from clipprobe.runs import Run
-from clipprobe.zeroshot.text_bank import ruled, sentence_means
 
 CONDITIONS = ("clean", "blank", "nonsense", "word")  # as they are reported
 RENDERED = ("attack", "blank", "nonsense")  # as they are drawn, for each word
@@ -45,12 +44,12 @@ Choices = NDArray[np.int32]
 class Answers:
     """The closest label of each image under each condition, and how far it is ahead.
 
-    ``records``: those that take part. ``clean``: ``(n,)``; ``written``: ``(n, n_words, 3)`` in the
-    order of :data:`DRAWN`. ``margins``: ``(n, n_outcomes, 4)``, in cosine: clean, then with the
+    ``ids``: those that take part. ``clean``: ``(n,)``; ``written``: ``(n, n_words, 3)`` in the
+    order of :data:`RENDERED`. ``margins``: ``(n, n_outcomes, 4)``, in cosine: clean, then with the
     outcome's own word in that order. ``failed``: unreadable; ``skipped``: could not be written on.
     """
 
-    records: tuple[ImageRecord, ...]
+    ids: tuple[str, ...]
     clean: Choices
     written: Choices
     margins: NDArray[np.float32]
@@ -102,16 +101,12 @@ def answer_all(
     Raises:
         NoReadableImagesError, DataError: not one image could be used.
     """
-    label_set = question.label_set
-    means = sentence_means(
-        clip.encode_texts, [label_set.sentences(one) for one in label_set.labels]
-    )
-    texts = ruled(clip, label_set.labels, means)
+    texts = question.label_set.vectors(clip.encode_texts, clip)
     advance = settings.progress or (lambda n: None)
     encodings = Encodings(clip, settings.batch_size)
     size = BATCHES_PER_CHUNK * settings.batch_size
     records, name = people.records, people.data.dataset.name
-    used: list[ImageRecord] = []
+    used: list[str] = []
     failed: list[Failure] = []
     skipped: list[Failure] = []
     choices: list[Choices] = []
@@ -138,8 +133,7 @@ def answer_all(
             encodings.load(run, f"{stem}-vectors.safetensors")
             advance(len(part))
         listed = run.read_json(f"{stem}.json")
-        ids = set(listed["ids"])
-        used += [record for record in part if record.id in ids]
+        used += listed["ids"]
         failed += [Failure(**one) for one in listed["failed"]]
         skipped += [Failure(**one) for one in listed["skipped"]]
         arrays = run.read_arrays(f"{stem}.safetensors")
@@ -158,7 +152,7 @@ def answer_all(
             f"{len(used)}: start it anew with --overwrite."
         )
     return Answers(
-        records=tuple(used),
+        ids=tuple(used),
         clean=table[:, 0],
         written=table[:, 1:].reshape(len(table), len(question.words), len(RENDERED)),
         margins=np.concatenate(margins),
