@@ -9,14 +9,7 @@ from typing import TYPE_CHECKING, Any
 from attacks.bias.gap.task import GapTask
 from attacks.bias.sections.caveats import Caveats, limits_section, method_section, question_section
 from clipprobe.arrays import Floats
-from clipprobe.report import (
-    Block,
-    Numbers,
-    Page,
-    Paragraph,
-    Section,
-    Warning,
-)
+from clipprobe.report import Block, Numbers, Page, Paragraph, Section, Warning
 from clipprobe.statistics import difference_of_means
 from clipprobe.study import Outcome
 from clipprobe.tracing.report import (

@@ -56,8 +56,7 @@ class GroupColumn:
     @property
     def heading(self) -> str:
         """The attribute in words that say how it is known."""
-        words = self.name.replace("_", " ").strip()
-        return words if words.lower().startswith(_ORIGINS) else f"annotated {words}"
+        return heading_of(self.name)
 
     @property
     def hidden(self) -> tuple[str, ...]:
@@ -74,6 +73,12 @@ class GroupColumn:
         if level in self.withheld:
             return f"withheld: it would give away a group below {SHOW_FROM}"
         return f"insufficient: below {SHOW_FROM} images nothing is shown, not even how many"
+
+
+def heading_of(name: str) -> str:
+    """The name of a column in words that say how it is known."""
+    words = name.replace("_", " ").strip()
+    return words if words.lower().startswith(_ORIGINS) else f"annotated {words}"
 
 
 def restrict(column: GroupColumn, part: NDArray[np.bool_]) -> GroupColumn:

@@ -8,22 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from attacks.bias.mitigation.lead import lead_of
 from attacks.bias.mitigation.measures import LEAST
-from attacks.bias.sections.caveats import (
-    Caveats,
-    limits_section,
-    method_section,
-    question_section,
-)
-from clipprobe.report import (
-    Block,
-    Chart,
-    Numbers,
-    Page,
-    Paragraph,
-    Section,
-    Table,
-    Warning,
-)
+from attacks.bias.sections.caveats import Caveats, limits_section, method_section, question_section
+from clipprobe.report import Block, Chart, Numbers, Page, Paragraph, Section, Table, Warning
 from clipprobe.study import Outcome
 
 if TYPE_CHECKING:

@@ -17,8 +17,7 @@ from attacks.bias.written.measures import difference_of, gap_of
 from attacks.bias.written.question import Question
 from attacks.bias.written.shifts import MARGIN_SHIFT, PROBE, SHIFT
 from attacks.bias.written.tables import amount, column_section, unit
-from clipprobe.report import Code, Page, Paragraph, Section, Table, Warning
-from clipprobe.report.page import Block
+from clipprobe.report import Block, Code, Page, Paragraph, Section, Table, Warning
 
 QUESTION = (
     "A word is written on images of people. Does it move the rate of a label more for one "

@@ -14,8 +14,7 @@ from attacks.bias.probes.section7.report import CONTENT_WARNING
 from attacks.bias.probes.section7.tables import in_order, percent
 from attacks.bias.sections.findings import Context
 from attacks.bias.sections.wording import capped, missing_answers, number
-from clipprobe.report import Chart, Code, Paragraph, Section, Table, Warning
-from clipprobe.report.page import Block
+from clipprobe.report import Block, Chart, Code, Paragraph, Section, Table, Warning
 from clipprobe.statistics import Estimate, wilson
 
 MAX_ACROSS = 9  # groups that stand side by side in the table of all designs

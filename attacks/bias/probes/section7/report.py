@@ -21,8 +21,7 @@ from attacks.bias.probes.section7.tables import (
 from attacks.bias.probes.word_lists import read_yaml
 from attacks.bias.sections.findings import Context
 from attacks.bias.sections.wording import missing_answers, with_list
-from clipprobe.report import Chart, Code, Paragraph, Section, Table, Warning
-from clipprobe.report.page import Block
+from clipprobe.report import Block, Chart, Code, Paragraph, Section, Table, Warning
 
 CONTENT_WARNING = (
     "Content warning: the labels of this part include words that have been used to degrade people "

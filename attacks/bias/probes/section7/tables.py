@@ -26,8 +26,7 @@ from attacks.bias.probes.section7.answer import (
 from attacks.bias.probes.section7.label_sets import DENIGRATION
 from attacks.bias.sections.findings import Context
 from attacks.bias.sections.wording import number
-from clipprobe.report import Table
-from clipprobe.report.page import Block
+from clipprobe.report import Block, Table
 
 ACCURACIES = (GENDER, RACE, BINARY_RACE, BOTH, AGE)
 HARMS = (CRIME_RATE, NON_HUMAN_RATE, HARM_RATE)
