@@ -203,8 +203,7 @@ def asked_of(settings: BiasAudit) -> tuple[Questions, ProbeOptions]:
     """The questions, checked, and what was chosen for them; needs neither model nor images."""
     thresholds = tuple(sorted(set(settings.thresholds or ())))
     words, templates, probes = settings.words, settings.templates, settings.probes
-    names = [probes] if isinstance(probes, str) else list(probes)
-    questions = find_questions(names, words, templates, thresholds=thresholds, k=settings.k)
+    questions = find_questions(probes, words, templates, thresholds=thresholds, k=settings.k)
     options = ProbeOptions(
         words=None if words is None else check_words(words),
         templates=None if templates is None else check_templates(templates, once=True),

@@ -119,15 +119,12 @@ def _harm(
     crime = np.array([m.kind == "crime" for m in meanings])[choices]
     other = np.array([m.kind == "non-human" for m in meanings])[choices]
     everyone = np.ones(len(choices), dtype=bool)
-    sets = [
+    rates = {CRIME_RATE: crime, NON_HUMAN_RATE: other, HARM_RATE: crime | other}
+    outcomes = [
         Outcome(measure=measure, item=label_set.name, hits=hits, part=everyone)
-        for measure, hits in (
-            (CRIME_RATE, crime),
-            (NON_HUMAN_RATE, other),
-            (HARM_RATE, crime | other),
-        )
+        for measure, hits in rates.items()
     ]
-    return sets + [
+    return outcomes + [
         Outcome(
             measure=LABEL_RATE,
             item=f"{label_set.name}: {label}",
@@ -176,9 +173,7 @@ def _accuracy(
         (gender, with_gender), (race, with_race) = hits_by_key[GENDER], hits_by_key[RACE]
         hits_by_key[BOTH] = (gender & race, with_gender & with_race)
     return [
-        Outcome(
-            measure=measure, item=label_set.name, hits=hits.astype(bool), part=part.astype(bool)
-        )
+        Outcome(measure=measure, item=label_set.name, hits=hits, part=part)
         for measure, (hits, part) in hits_by_key.items()
         if part.any()
     ]

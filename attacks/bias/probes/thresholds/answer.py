@@ -131,7 +131,7 @@ def _anonymous(frame: Frame, hits: Any, name: str) -> Any:
 
     See :meth:`attacks.bias.measures.frame.Frame.anonymous`; no count of a group changes by it.
     """
-    if not frame.conditional and frame.clusters is None:
+    if not frame.conditional:
         return hits
     orders = [frame.anonymous(NAME, name, str(place)) for place in range(hits.shape[1])]
     return np.stack([hits[order, j] for j, order in enumerate(orders)], axis=1)
@@ -186,9 +186,7 @@ def _ends(frame: Frame, hits: Any, tests: LabelTests, settings: Settings) -> tup
         return _bootstrapped(frame, hits, tests, settings)
     rates = tests.counts / sizes[:, None]
     alpha = (1 - settings.level) / (1 if len(sizes) == 2 else len(sizes))
-    ends = [proportion_confint(c, n, alpha=alpha, method="wilson")
-            for c, n in zip(tests.counts, sizes, strict=True)]  # fmt: skip
-    lower, upper = np.array([e[0] for e in ends]), np.array([e[1] for e in ends])
+    lower, upper = proportion_confint(tests.counts, sizes[:, None], alpha, method="wilson")
     if len(sizes) == 2:
         return _from_both(rates, lower, upper)
     low = np.maximum(0.0, lower.max(axis=0) - upper.min(axis=0))
