@@ -36,15 +36,15 @@ _VISOGENDER = re.compile(r"(Occupation|Participant)_(?:perceived_)?[Gg]ender")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownColumns:
-    """Columns that a known format gives.
+    """Columns that a known format gives; nothing of a table of no such format.
 
     ``columns``: the new names and values. ``aliases``: the format's own name -> the new one.
     ``card``: the shipped card's name. ``malformed``: file names that do not have the form.
     """
 
-    columns: Mapping[str, Column]
+    columns: Mapping[str, Column] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
-    card: str
+    card: str | None = None
     malformed: tuple[str, ...] = ()
 
 

@@ -89,12 +89,10 @@ def _labels(
     kind: str,
     ids: tuple[str, ...],
     columns: Mapping[str, Column],
-    known_columns: known.KnownColumns | None,
+    known_columns: known.KnownColumns,
     sha256: str = "",
 ) -> Labels:
     """Columns as they are, or as a known format has them."""
-    if known_columns is None:
-        return Labels(name=name, format=kind, ids=ids, columns=columns, sha256=sha256)
     others = {n: values for n, values in columns.items() if n not in known_columns.aliases}
     return Labels(
         name=name,
@@ -134,9 +132,9 @@ def _kind(table: TextTable, ids: Sequence[str]) -> str:
     return "utkface" if not by_name and known.is_utkface(ids) else "table"
 
 
-def _recognise(kind: str, table: TextTable, ids: Sequence[str]) -> known.KnownColumns | None:
+def _recognise(kind: str, table: TextTable, ids: Sequence[str]) -> known.KnownColumns:
     if kind == "fairface":
         return known.fairface(table.columns, f"The table {table.path}")
     if kind == "visogender":
         return known.visogender(table)
-    return known.utkface(ids) if kind == "utkface" else None
+    return known.utkface(ids) if kind == "utkface" else known.KnownColumns()

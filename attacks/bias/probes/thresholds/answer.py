@@ -26,6 +26,7 @@ from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.subjects import Subjects, percentile_interval
 from attacks.bias.probe import ProbeOptions, Sample
 from attacks.bias.probes.thresholds.label_tests import (
+    Counts,
     LabelTests,
     chi_squared,
     compare_labels,
@@ -87,20 +88,20 @@ def share_key(scheme: str, threshold: float, contrast: Contrast = "value") -> Ke
     return Key("label share", contrast=contrast, at=threshold, scheme=scheme, text=text)
 
 
-def most_marked(tests: LabelTests, sizes: Sequence[int], levels: Sequence[str]) -> list[Side]:
+def most_marked(counts: Counts, sizes: Sequence[int], levels: Sequence[str]) -> list[Side]:
     """The top labels of each side: chosen by chi-squared, sorted by how many images have them.
 
     Two groups have two sides; more have one list of the labels that differ most between them.
     """
-    total = tests.counts.sum(axis=0)
-    rates = tests.counts / np.array(sizes)[:, None]
+    total, statistic = counts.sum(axis=0), chi_squared(counts, np.array(sizes))
+    rates = counts / np.array(sizes)[:, None]
     sides = [("", np.ones(len(total), dtype=bool))]
     if len(levels) == 2:
         sides = [(levels[0], rates[0] > rates[1]), (levels[1], rates[1] > rates[0])]
     rows = []
     for group, mine in sides:
-        candidates = [j for j in np.flatnonzero(mine) if tests.statistic[j] > 0]
-        best = sorted(candidates, key=lambda j: (-tests.statistic[j], j))[:TOP]
+        candidates = [j for j in np.flatnonzero(mine) if statistic[j] > 0]
+        best = sorted(candidates, key=lambda j: (-statistic[j], j))[:TOP]
         order = sorted(best, key=lambda j: (-total[j], j))
         rows.append(Side(group=group, labels=tuple(int(j) for j in order)))
     return rows
@@ -120,7 +121,7 @@ def _column(
         hits, name = own >= threshold, f"{labels.name} at {percent(threshold)}"
         rates = _anonymous(frame, hits, name)
         tests = compare_labels(frame, rates, sample.settings, name)
-        lists[threshold] = most_marked(tests, frame.sizes, column.levels)
+        lists[threshold] = most_marked(tests.counts, frame.sizes, column.levels)
         cells += _tested(subjects, rates, tests, labels, threshold)
         cells += _shares(subjects, tests, lists[threshold], labels, threshold)
     return cells + _overlaps(subjects, own, labels, lists[thresholds[0]], thresholds)
@@ -259,14 +260,9 @@ def _overlaps(
     """How many of the first threshold's top labels are there at other thresholds."""
     frame, start = subjects.frame, percent(thresholds[0])
     whole = replace(subjects.whole(f"at {start}"), status="inferred", reason="")
-    cells, sizes = [], np.array(frame.sizes)
+    cells = []
     for threshold in sorted({*GRID, *thresholds}):
-        counts = count(frame, p >= threshold)
-        nothing = np.full(p.shape[1], np.nan)
-        tests = LabelTests(
-            counts=counts, statistic=chi_squared(counts, sizes), p=nothing, method=()
-        )
-        sides = most_marked(tests, frame.sizes, frame.column.levels)
+        sides = most_marked(count(frame, p >= threshold), frame.sizes, frame.column.levels)
         text = f"{OVERLAP} with {start}"
         key = Key(OVERLAP, at=threshold, scheme=labels.name, text=text)
         for before, now in zip(first, sides, strict=True):
