@@ -112,7 +112,7 @@ class Prepared:
         assert self.clip is not None
         embeddings = people.data.embeddings
         if embeddings is not None:
-            return people, self._from(self.clip, embeddings.vectors)
+            return people, self._evidence(self.clip, embeddings.vectors)
         return self.encode(self.clip, people, run, "embeddings")
 
     def encode(self, clip: Clip, people: People, run: Run, part: str) -> tuple[People, Evidence]:
@@ -125,9 +125,9 @@ class Prepared:
         used, vectors, failures = embed(
             clip, people.records, run, self.settings, name=name, part=part
         )
-        return people.readable(set(used), failures), self._from(clip, vectors)
+        return people.readable(set(used), failures), self._evidence(clip, vectors)
 
-    def _from(self, clip: Clip, vectors: Any) -> Evidence:
+    def _evidence(self, clip: Clip, vectors: Any) -> Evidence:
         own = self.settings.scale
         scale = own if own is not None else getattr(clip, "scale", None)
         return FromEmbeddings(vectors, clip.encode_texts, scale, clip)

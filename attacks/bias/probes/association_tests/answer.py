@@ -36,7 +36,7 @@ from attacks.bias.measures.frame import Frame, comparisons
 from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.subjects import Subjects
 from attacks.bias.probe import ProbeOptions, Sample
-from attacks.bias.probes.association_tests.effect import Association, from_settings, lean
+from attacks.bias.probes.association_tests.effect import Association, lean, seeded_test
 from attacks.bias.probes.association_tests.word_targets import resample, word_targets
 from attacks.bias.probes.word_lists import WordPair, word_pairs, word_tests
 
@@ -114,7 +114,7 @@ def _words_alone(
         half = len(test.attributes.first)
         s = lean(targets, attributes[:half], attributes[half:])
         n = len(test.targets.first)
-        one = from_settings(s[:n], s[n:], settings, test.name)
+        one = seeded_test(s[:n], s[n:], settings, test.name)
         cells.append(
             Cell(
                 probe=NAME, key=_key(WORDS),

@@ -148,7 +148,7 @@ def from_leans(
     )
 
 
-def from_settings(x: Floats, y: Floats, settings: Settings, name: str) -> Association:
+def seeded_test(x: Floats, y: Floats, settings: Settings, name: str) -> Association:
     """The same as an auditor chose it; the name of the test gives its seed."""
     seed = int(generator(settings.seed, "association", name).integers(2**31))
     return from_leans(

@@ -23,7 +23,7 @@ from attacks.bias.probes.association_tests.effect import (
     LEAST_DEFINED,
     Association,
     effect_sizes_of,
-    from_settings,
+    seeded_test,
 )
 
 
@@ -75,7 +75,7 @@ def word_targets(
         scores = frame.scores[:, words]
         s = scores[inside].mean(axis=0) - scores[~inside].mean(axis=0)
         test_name = f"{name}/{frame.column.name}/{group}"
-        over_words = from_settings(s[:half], s[half:], settings, test_name)
+        over_words = seeded_test(s[:half], s[half:], settings, test_name)
         leans = resampled.leans(group, words)
         x, y = (np.take_along_axis(leans, of, axis=1) for of in words_of_half)
         low, high = percentile_interval(
