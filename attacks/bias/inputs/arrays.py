@@ -8,7 +8,6 @@ model's texts are refused.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import zipfile
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from clipprobe.data.text_table import refuse_twice
 from clipprobe.errors import DataError
+from clipprobe.runs.integrity import sha256_of
 
 MAX_BYTES = 1 << 35  # 32 GiB unpacked: a million vectors of 4,096 numbers need half of it
 _NAMES = ("embeddings", "vectors", "image_embeddings", "features")
@@ -72,8 +72,7 @@ def read_embeddings(path: str | Path) -> Embeddings:
             "vector needs one."
         )
     refuse_twice(ids, f"The embeddings file {file}")
-    with file.open("rb") as handle:
-        digest = hashlib.file_digest(handle, "sha256").hexdigest()
+    digest = sha256_of(file)
     return Embeddings(
         ids=tuple(ids), vectors=vectors, weights_sha256=model, name=file.name, sha256=digest
     )

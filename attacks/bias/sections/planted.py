@@ -15,7 +15,6 @@ the relative d; else it is the d of the word alone.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +25,7 @@ from attacks.bias.measures.cells import ASSOCIATION, RELATIVE, Cell
 from attacks.bias.measures.evaluation import Evaluation
 from clipprobe.errors import DataError, UnknownModelError
 from clipprobe.identity import Identity
+from clipprobe.runs.integrity import sha256_of
 from clipprobe.statistics import Estimate, wilson
 
 if TYPE_CHECKING:
@@ -192,7 +192,5 @@ def planted_truth(clip: Clip | None, path: str | Path | None) -> tuple[Planted, 
     if not (weights.is_file() and beside.is_file()):
         return ()
     # By content, not by name: a fine-tuned or edited copy has another truth.
-    with weights.open("rb") as handle:
-        bundled = Identity(hashlib.file_digest(handle, "sha256").hexdigest())
-    same = bundled == Identity.of(clip)
+    same = Identity(sha256_of(weights)) == Identity.of(clip)
     return read_planted(beside) if same else ()
