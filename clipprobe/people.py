@@ -17,8 +17,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from clipprobe.blocked import is_blocked
 from clipprobe.errors import ConfigError
@@ -244,12 +244,13 @@ def _terms() -> _Terms:
         return {
             tuple(form.split(" ")): group
             for group, rows in data[section].items()
-            for term in _flat(rows)
+            for term in chain.from_iterable(rows)
             for form in (_forms(term) if plurals else (term,))
         }
 
     def plain(section: str) -> dict[tuple[str, ...], str]:
-        return {tuple(f.split(" ")): section for t in _flat(data[section]) for f in _forms(t)}
+        terms = chain.from_iterable(data[section])
+        return {tuple(form.split(" ")): section for term in terms for form in _forms(term)}
 
     return _Terms(
         nouns=grouped("nouns"),
@@ -261,11 +262,6 @@ def _terms() -> _Terms:
         beside=plain("beside people"),
         things=plain("things"),
     )
-
-
-def _flat(rows: Any) -> Iterator[str]:
-    for row in rows:
-        yield from row
 
 
 def _forms(term: str) -> tuple[str, ...]:

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.bias.core import evaluate
+from attacks.bias.core import evaluate_sample
 from attacks.bias.evidence.answers import Evidence, LabelSet, NotAnswerableError
 from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.probe import ProbeOptions, Sample, Truth
 from attacks.bias.probes.registry import get_probe
-from attacks.bias.prompts import check_words
+from attacks.bias.probes.word_lists import check_words
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.zeroshot.prompts import check_templates
 
@@ -46,17 +46,7 @@ def ask_all(
             missing.append(f"The probe {name} was not asked: {error}.")
     if not scores and not answers:
         raise DataError(" ".join(missing))
-    evaluation = evaluate(
-        scores,
-        sample.columns,
-        clusters=sample.clusters,
-        strata=sample.strata,
-        paired=sample.paired,
-        settings=sample.settings,
-        answers=answers,
-        shared=sample.shared,
-    )
-    return evaluation, missing
+    return evaluate_sample(scores, sample, answers), missing
 
 
 def find_questions(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from attacks.bias.asking import ask_all
 from attacks.bias.prepared import Prepared, prepare
 from attacks.bias.report.against import AGAINST
-from attacks.bias.report.write import Report
+from attacks.bias.report.write import report_outcome
 from attacks.bias.settings import BiasAudit
 from clipprobe.settings import takes
 from clipprobe.study import Outcome, Plan, Study, carry_out
@@ -66,7 +66,7 @@ def _execute(audit: Prepared, run: Run) -> Outcome[None]:
     people, sample = audit.sample(people, paired=False)
     evaluation, missing = ask_all(audit.questions, audit.options, evidence, sample)
     notes = (*people.notes, *sample.unread, *missing)
-    return Report(audit=audit, people=people, evaluation=evaluation, notes=notes).outcome()
+    return report_outcome(audit, people, evaluation, notes)
 
 
 BIAS = Study(kind="bias", settings=BiasAudit, prepare=prepare_bias)

@@ -50,12 +50,20 @@ def evaluate(
         DataError: shapes do not match, there is no image, or a score is NaN.
         UnknownMethodError: no probe has that name.
     """
-    options = settings or Settings()
-    columns = protect(columns)
     sample = Sample(
-        columns=tuple(columns), truth={}, clusters=clusters, settings=options,
-        strata=strata, paired=paired, shared=shared or Shared(),
+        columns=tuple(protect(columns)), truth={}, clusters=clusters, strata=strata,
+        settings=settings or Settings(), paired=paired, shared=shared or Shared(),
     )  # fmt: skip
+    return evaluate_sample(scores, sample, answers or {})
+
+
+def evaluate_sample(
+    scores: Mapping[str, tuple[Sequence[str], ArrayLike]],
+    sample: Sample,
+    answers: Mapping[str, Answer],
+) -> Evaluation:
+    """See :func:`evaluate`; the columns of the sample are protected already."""
+    columns, options = sample.columns, sample.settings
     cells: list[Cell] = []
     items: dict[str, tuple[str, ...]] = {}
     for name, (words, values) in scores.items():
@@ -65,7 +73,7 @@ def evaluate(
         for column in columns:
             frame = sample.framed(table, column)
             cells += probe.cells(frame, items[name], options)
-    n_probed, facts = len(cells), dict(answers or {})
+    n_probed, facts = len(cells), dict(answers)
     for name, answer in facts.items():
         items[name] = answer.labels
         cells += answer.cells
@@ -79,7 +87,7 @@ def evaluate(
     return Evaluation(
         cells=(*corrected[:n_probed], *concluded),
         family_size=family_size,
-        columns=tuple(columns),
+        columns=columns,
         items=items,
         answers=facts,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,10 +22,8 @@ from attacks.bias.groups.columns import (
 from attacks.bias.groups.notes import repeated, spelt_twice, uncompared
 from attacks.bias.groups.strata import check_controls, strata_ids
 from attacks.bias.groups.suppression import protect
-from attacks.bias.inputs.arrays import Embeddings
 from attacks.bias.inputs.cards import Card, read_card
 from attacks.bias.inputs.gather import Inputs, LabelledImages, gather
-from attacks.bias.inputs.predictions import Predictions
 from clipprobe.arrays import Ints
 from clipprobe.data import require_readable, stream_batches
 from clipprobe.data.choice import Choice
@@ -34,6 +32,7 @@ from clipprobe.errors import ConfigError
 if TYPE_CHECKING:
     from attacks.bias.settings import AnnotatedImages
     from clipprobe.data import Failure, ImageRecord
+    from clipprobe.data.stream import Batch
     from clipprobe.models.preprocess import Preprocess
 
 Values = Sequence[str | None]
@@ -74,7 +73,7 @@ class Annotations:
 class People:
     """Images of people and their groups.
 
-    ``name``: of the data set; ``description``: its name, fingerprint and sources, for the manifest.
+    ``data``: all that was read, with the data set's name and what stands instead of its images.
     ``records``: the images that take part; the arrays below are over them.
     ``columns``: the group columns. ``clusters``: ``(n,)`` numbers of what is shown several times,
     or None. ``strata``: ``(n,)`` combinations of the control columns, or None.
@@ -82,12 +81,9 @@ class People:
     id -> group. ``annotations``: the values that all of these come from.
     ``card``: who annotated them, or None. ``remarks``: what a reader must know of all the images.
     ``failures``: images that could not be read; ``unusable``: read, and yet of no use.
-    ``unmatched``: examples of ids without partner, ``skipped`` their number.
-    ``embeddings``, ``predictions``: what stands instead of the images, a row per record.
     """
 
-    name: str
-    description: Mapping[str, Any]
+    data: LabelledImages
     records: tuple[ImageRecord, ...]
     columns: tuple[GroupColumn, ...]
     clusters: Ints | None
@@ -98,10 +94,11 @@ class People:
     remarks: tuple[str, ...]
     failures: tuple[Failure, ...] = ()
     unusable: tuple[Failure, ...] = ()
-    unmatched: tuple[Failure, ...]
-    skipped: int
-    embeddings: Embeddings | None
-    predictions: Predictions | None
+
+    @property
+    def description(self) -> Mapping[str, Any]:
+        """Name, fingerprint and sources of the data set, for the manifest."""
+        return self.data.description
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -135,9 +132,9 @@ class People:
     def counts(self) -> dict[str, Any]:
         """What took no part, as an outcome of a study has it."""
         return {
-            "skipped": len(self.unusable) + self.skipped,
+            "skipped": len(self.unusable) + self.data.skipped,
             "failed": len(self.failures),
-            "failures": [*self.failures, *self.unusable, *self.unmatched],
+            "failures": [*self.failures, *self.unusable, *self.data.unmatched],
         }
 
     def readable(
@@ -178,17 +175,18 @@ class People:
         Raises:
             NoReadableImagesError: not one image could be decoded.
         """
-        images: list[Any] = []
-        failures: list[Failure] = []
-        ids: set[str] = set()
-        for batch in stream_batches(
-            self.records, preprocess.to_grid, batch_size=64, workers=workers, allow_none=True
-        ):
-            images += batch.items
-            ids |= {record.id for record in batch.records}
-            failures += batch.failures
-        require_readable(len(images), failures, self.name)
-        return images, self.readable(ids, failures)
+        decoded = decode_all(self.records, preprocess, workers)
+        require_readable(len(decoded.items), decoded.failures, self.data.dataset.name)
+        ids = {record.id for record in decoded.records}
+        return decoded.items, self.readable(ids, decoded.failures)
+
+
+def decode_all(records: Sequence[ImageRecord], preprocess: Preprocess, workers: int) -> Batch[Any]:
+    """The images at the model's size, all in one batch."""
+    [batch] = stream_batches(
+        records, preprocess.to_grid, batch_size=len(records), workers=workers, allow_none=True
+    )
+    return batch
 
 
 def read_people(
@@ -196,26 +194,18 @@ def read_people(
     groups: GroupSpec | None,
     *,
     controls: Sequence[str] = (),
-    **sources: Any,
 ) -> People:
     """Read images and annotations, and refuse what can be wrong with them.
 
     Args:
         groups: Columns, or id -> group; None: those that a known format names.
         controls: Columns within whose values groups are compared.
-        sources: Further fields of :class:`~attacks.bias.inputs.gather.Inputs`.
     Raises:
         DataError: a column that is not there, one group only, ids that do not match.
         ConfigError: no groups were named and none are known.
     """
-    inputs = Inputs(
-        images=settings.images,
-        labels=settings.labels,
-        image_root=settings.image_root,
-        label_format=settings.label_format,
-        id_column=settings.id_column,
-        **sources,
-    )
+    sources = [one.name for one in fields(Inputs) if hasattr(settings, one.name)]
+    inputs = Inputs(**{name: getattr(settings, name) for name in sources})
     choice = settings.choice()
     data = gather(inputs, Choice(**{one: choice[one] for one in ("limit", "sample", "seed")}))
     records, columns, clusters = data.dataset.records, _named(groups, data), settings.clusters
@@ -230,8 +220,7 @@ def read_people(
     check_controls(annotations.controls, annotations.groups)
     card = settings.card if settings.card is not None else data.card
     return People(
-        name=data.dataset.name,
-        description=data.description,
+        data=data,
         records=tuple(records),
         groups=columns,
         annotations=annotations,
@@ -241,10 +230,6 @@ def read_people(
             *([] if clusters is not None else repeated(records)),
             *spelt_twice(annotations.groups),
         ),
-        unmatched=data.unmatched,
-        skipped=data.skipped,
-        embeddings=data.embeddings,
-        predictions=data.predictions,
         **annotations.parts(),
     )
 

@@ -14,12 +14,12 @@ from attacks.bias.evidence.answers import (
     LabelSet,
 )
 from attacks.bias.evidence.embed import embed
-from attacks.bias.groups.truth import read_truth
+from attacks.bias.groups.vocabulary import read_truth
 from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.retrieval import resolve_k
 from attacks.bias.people import People, read_people
 from attacks.bias.probe import ProbeOptions, Sample
-from attacks.bias.prompts import check_words
+from attacks.bias.probes.word_lists import check_words
 from attacks.bias.sections.illustrations import check_images
 from attacks.bias.sections.planted import Planted, planted_truth
 from clipprobe.errors import ConfigError, DataError
@@ -54,10 +54,11 @@ class Prepared:
 
     def provenance(self) -> dict[str, Any]:
         """What made the answers, for the manifest."""
-        if self.clip is not None and self.people.predictions is None:
+        predictions = self.people.data.predictions
+        if self.clip is not None and predictions is None:
             return self.clip.provenance()
-        assert self.people.predictions is not None
-        return {"model": {"id": f"predictions in {self.people.predictions.name}"}}
+        assert predictions is not None
+        return {"model": {"id": f"predictions in {predictions.name}"}}
 
     def config(self) -> dict[str, Any]:
         """Everything that changes the result; the batch size does, in the last bits."""
@@ -83,7 +84,7 @@ class Prepared:
     def passes(self) -> Workload:
         """Every image that is not embedded yet, and the sentences that the probes have."""
         people, own = self.people, [w for w, _ in self.questions.values() if not w]
-        if people.predictions is not None:
+        if people.data.predictions is not None:
             return nothing()
         texts = {
             sentence
@@ -91,7 +92,7 @@ class Prepared:
             for sentence in LabelSet(name=name, labels=words, templates=templates).prompts
         }
         return Workload(
-            images=0 if people.embeddings is not None else len(people.records),
+            images=0 if people.data.embeddings is not None else len(people.records),
             texts=None if own else len(texts),
             reason="some probes write out labels of their own" if own else "",
         )
@@ -102,41 +103,34 @@ class Prepared:
         Raises:
             DataError: not one image could be read.
         """
-        people, scale = self.people, self.settings.scale
-        predictions, vectors = people.predictions, people.embeddings
+        people, predictions = self.people, self.people.data.predictions
         if predictions is not None:
             if predictions.labels is not None:
                 return people, FromChoices(predictions.labels)
+            scale = self.settings.scale
             return people, FromScores(predictions.scores or {}, predictions.kind, scale)
         assert self.clip is not None
-        if vectors is not None:
-            own = scale if scale is not None else getattr(self.clip, "scale", None)
-            return people, FromEmbeddings(vectors.vectors, self.clip.encode_texts, own, self.clip)
-        return self.encode(self.clip, people, run)
+        embeddings = people.data.embeddings
+        if embeddings is not None:
+            return people, self._evidence(self.clip, embeddings.vectors)
+        return self.encode(self.clip, people, run, "embeddings")
 
-    def encode(
-        self, clip: Clip, people: People, run: Run, part: str = "embeddings"
-    ) -> tuple[People, Evidence]:
+    def encode(self, clip: Clip, people: People, run: Run, part: str) -> tuple[People, Evidence]:
         """Encode each image; parts that an earlier try left are read back.
 
         Args:
             part: Name of the run's parts, other for another model.
         """
-        settings = self.settings
-        embedded = embed(
-            clip,
-            people.records,
-            run,
-            name=people.name,
-            part=part,
-            batch_size=settings.batch_size,
-            workers=settings.workers,
-            progress=settings.progress,
+        name = people.data.dataset.name
+        used, vectors, failures = embed(
+            clip, people.records, run, self.settings, name=name, part=part
         )
-        own = settings.scale if settings.scale is not None else getattr(clip, "scale", None)
-        used = {record.id for record in embedded.records}
-        evidence = FromEmbeddings(embedded.vectors, clip.encode_texts, own, clip)
-        return people.readable(used, embedded.failures), evidence
+        return people.readable(set(used), failures), self._evidence(clip, vectors)
+
+    def _evidence(self, clip: Clip, vectors: Any) -> Evidence:
+        own = self.settings.scale
+        scale = own if own is not None else getattr(clip, "scale", None)
+        return FromEmbeddings(vectors, clip.encode_texts, scale, clip)
 
     def ask_again(self, other: Clip, people: People, run: Run) -> Evidence:
         """What a second model says about the images that this one could read.
@@ -201,23 +195,15 @@ def prepare(settings: BiasAudit, clip: Clip | None) -> Prepared:
 def people_of(settings: BiasAudit) -> People:
     """The people, their groups and what is known of them; needs no model."""
     controls = settings.controls
-    return read_people(
-        settings,
-        settings.groups,
-        controls=[controls] if isinstance(controls, str) else list(controls),
-        embeddings=settings.embeddings,
-        predictions=settings.predictions,
-        prediction_column=settings.prediction_column,
-        score_kind=settings.score_kind,
-    )
+    controls = [controls] if isinstance(controls, str) else list(controls)
+    return read_people(settings, settings.groups, controls=controls)
 
 
 def asked_of(settings: BiasAudit) -> tuple[Questions, ProbeOptions]:
     """The questions, checked, and what was chosen for them; needs neither model nor images."""
     thresholds = tuple(sorted(set(settings.thresholds or ())))
     words, templates, probes = settings.words, settings.templates, settings.probes
-    names = [probes] if isinstance(probes, str) else list(probes)
-    questions = find_questions(names, words, templates, thresholds=thresholds, k=settings.k)
+    questions = find_questions(probes, words, templates, thresholds=thresholds, k=settings.k)
     options = ProbeOptions(
         words=None if words is None else check_words(words),
         templates=None if templates is None else check_templates(templates, once=True),
@@ -228,7 +214,7 @@ def asked_of(settings: BiasAudit) -> tuple[Questions, ProbeOptions]:
 
 def _same_model(clip: Clip | None, people: People) -> None:
     """Refuse embeddings that another model made, where the file says so."""
-    embeddings = people.embeddings
+    embeddings = people.data.embeddings
     if clip is None or embeddings is None or not embeddings.weights_sha256:
         return
     made_by, identity = Identity.read(embeddings.weights_sha256), Identity.of(clip)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from attacks.bias.sections.findings import Context
     from clipprobe.report import Section
 
-Measure = Callable[[Frame, Sequence[str], str, Settings], list[Cell]]
+Measure = Callable[[Subjects, Sequence[str]], list[Cell]]
 Truth = Mapping[str, tuple[str | None, ...]]
 
 
@@ -90,7 +90,7 @@ class Probe:
     ``name``: as it is asked for. ``question``: what it answers, in a sentence.
     ``words``: the default word list. ``words_source``: who chose them.
     ``templates``: default sentences, ``{}`` for the word.
-    ``measures``: functions from a frame and the words to cells.
+    ``measures``: functions from the subjects of a frame and the words to cells.
     ``answer``: instead of measures, for a probe of label sets: from evidence to an answer.
     ``conclude``: what follows from an answer once the whole report's tests were corrected: the
     answer with q in its cells -> the same with further cells and facts, nothing tested.
@@ -116,6 +116,5 @@ class Probe:
 
     def cells(self, frame: Frame, items: Sequence[str], settings: Settings) -> list[Cell]:
         """Every figure of this probe for one group column, uncorrected."""
-        return [
-            cell for measure in self.measures for cell in measure(frame, items, self.name, settings)
-        ]
+        subjects = Subjects(frame=frame, probe=self.name, settings=settings)
+        return [cell for measure in self.measures for cell in measure(subjects, items)]

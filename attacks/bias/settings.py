@@ -12,16 +12,15 @@ from pydantic import AfterValidator, BeforeValidator
 from pydantic.dataclasses import dataclass
 
 from clipprobe.settings import HOW, PRIVATE, Existing, Flag, Settings, Texts, lines_if_path
-from clipprobe.settings.shared import Images, Inference, Output, Random, TwoRuns
+from clipprobe.settings.shared import Images, ImagesLike, Inference, Output, Random, TwoRuns
 
 if TYPE_CHECKING:
     from clipprobe.data import Dataset
     from clipprobe.models import Clip
-    from clipprobe.settings.shared import ImagesLike
 
     Tell = Callable[[int], None]
 else:
-    Clip = ImagesLike = Tell = Any
+    Clip = Tell = Any
 
 Columns = str | Texts
 Groups = Columns | Mapping[str, str | None]
@@ -114,11 +113,12 @@ class Advance(Settings):
     """Called with the number of images newly finished."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Sources(AnnotatedImages):
     """What the bias report starts from, and which groups and questions it is about."""
 
     panel: ClassVar[str] = "Bias report"
+    images: Annotated[ImagesLike | None, Flag(place=True)] = None
     groups: Annotated[Groups | None, PRIVATE, Flag(default="those that a known format names")] = (
         None
     )
@@ -128,6 +128,7 @@ class Sources(AnnotatedImages):
         Columns, Flag(name="probe", choices="attacks.bias.probes.registry:probe_names")
     ] = ("occupations",)
     """Question to ask; repeat for more."""
+    _: KW_ONLY
     embeddings: Annotated[str | Path | None, Existing] = None
     """Instead of images: an .npz or .safetensors of their vectors by id, of this very model."""
     predictions: str | Path | None = None
@@ -150,13 +151,6 @@ class BiasAudit(Advance, Significance, Random, Inference, WordList, Output, Sour
     """
 
     panel: ClassVar[str] = "Bias report"
-    images: Annotated[ImagesLike | None, Flag(place=True)] = None
-    groups: Annotated[Groups | None, PRIVATE, Flag(default="those that a known format names")] = (
-        None
-    )
-    probes: Annotated[
-        Columns, Flag(name="probe", choices="attacks.bias.probes.registry:probe_names")
-    ] = ("occupations",)
     out: Annotated[str | Path, HOW] = "runs/bias"
     _: KW_ONLY
     templates: Annotated[Texts | None, Flag(name="template", default="the probe's own")] = None  # type: ignore[assignment]  # the base has no None

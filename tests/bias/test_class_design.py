@@ -11,12 +11,17 @@ from scipy.stats import kendalltau
 from attacks.bias.core import evaluate
 from attacks.bias.evidence.answers import FromScores, NotAnswerableError
 from attacks.bias.groups.columns import make_column
-from attacks.bias.groups.words import HARM
+from attacks.bias.groups.vocabulary import HARM
 from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.measures.inference import Settings
 from attacks.bias.probe import ProbeOptions, Sample
-from attacks.bias.probes.class_design.designs import HUMAN_LABELS, TEMPLATES, designs
-from attacks.bias.probes.class_design.stability import mean_tau, tau_matrix
+from attacks.bias.probes.class_design.answer import (
+    HUMAN_LABELS,
+    TEMPLATES,
+    designs,
+    mean_tau,
+    tau_matrix,
+)
 from attacks.bias.probes.class_design.verdict import DEPENDENT, NOTHING, STABLE
 from attacks.bias.probes.registry import get_probe
 

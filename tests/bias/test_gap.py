@@ -16,7 +16,7 @@ from attacks.bias.gap import explain_gap
 from attacks.bias.gap.task import gap_task
 from attacks.bias.groups.columns import make_column
 from attacks.bias.mitigation import clip_clip, mitigate_bias, prompt_projection
-from attacks.bias.mitigation.measures import aligned_change
+from attacks.bias.mitigation.measures import Halves, aligned_change
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.statistics.halves import permuted, split
 from clipprobe.statistics.seeds import generator
@@ -26,6 +26,10 @@ from clipprobe.tracing.removal import encode_without
 from tests.planting import PLANTED, one_neuron
 
 WORDS = ("judge", "pilot", "artist", "cook")
+
+
+def halves_of(column: Any, fit: Any, clusters: Any = None, *, n_boot: int) -> Halves:
+    return Halves(column=column, fit=fit, clusters=clusters, n_boot=n_boot, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +167,7 @@ def test_aligned_d_is_zero_without_association_and_falls_when_it_is_taken_away()
     fit = np.arange(400) % 4 < 2
     noise = rng.normal(size=(400, 6))
     lean = np.outer(column.labels, [2.0, -2.0, 2.0, -2.0, 0, 0])
-    change = aligned_change(column, noise + lean, noise, fit, None, n_boot=300, seed=0)
+    change = aligned_change(halves_of(column, fit, n_boot=300), noise + lean, noise)
     assert change.before.low > 0.5 and change.difference.high < -0.3
     assert change.after.low < 0 < change.after.high
 
@@ -227,7 +231,7 @@ def _the_edits_do_what_was_measured(
     for one in methods.values():
         assert one["edit"] in run.manifest["files"]
         after = cosines(clipprobe.load_edit(run.file(one["edit"])).of(planted))
-        change = aligned_change(column, before, after, fit, None, n_boot=200, seed=0)
+        change = aligned_change(halves_of(column, fit, n_boot=200), before, after)
         told = one["changes"][0]
         assert change.before.value == pytest.approx(told["before"]["value"], abs=1e-4)
         assert change.after.value == pytest.approx(told["after"]["value"], abs=1e-4)
@@ -281,7 +285,7 @@ def test_the_probes_auc_is_scikit_learns_and_half_where_nothing_is_told() -> Non
     blind = told.copy()
     told[:, 2] += 2.0 * column.labels
     fit = np.arange(400) % 4 < 2
-    found = separability_change(column, told, blind, fit, None, n_boot=200, seed=0)
+    found = separability_change(halves_of(column, fit, n_boot=200), told, blind)
     assert found.before.low > 0.85 and found.after.low < 0.5 < found.after.high
     assert found.difference.high < -0.2
 
@@ -299,9 +303,8 @@ def test_a_probe_that_tells_all_groups_apart_is_not_certain(groups: int, cluster
     told = rng.normal(size=(n, 6))
     told[np.arange(n), column.labels] += 30.0
     fit = np.arange(n) % (8 * groups) < 4 * groups
-    found = separability_change(
-        column, told, told + 1e-3 * rng.normal(size=told.shape), fit, clusters, n_boot=100, seed=0
-    )
+    halves = halves_of(column, fit, clusters, n_boot=100)
+    found = separability_change(halves, told, told + 1e-3 * rng.normal(size=told.shape))
     smaller = 10 if clustered else 40  # drawings, or images, of a group on the scoring half
     for one in (found.before, found.after):
         assert one.value == one.high == 1

@@ -106,7 +106,7 @@ def test_the_reports_sums_equal_fairlearns_and_its_q_equal_statsmodels() -> None
             asked.subjects("clip-section-7", column), hits, Key("crime rate"), "set"
         )
     ]
-    answer = Answer(cells=tuple(cells), labels=(), prompts=())
+    answer = Answer(cells=tuple(cells), labels=())
     found = evaluate({}, columns, settings=settings, answers={"clip-section-7": answer})
     [by_race, by_gender] = rate_sums(found)
     for row, name in ((by_race, "perceived_race"), (by_gender, "perceived_gender")):

@@ -135,3 +135,21 @@ def test_another_probe_in_the_same_report_changes_no_verdict() -> None:
         assert {c.cell.probe for c in compared} == {"occupations"}
         verdicts.append([(c.planted.item, c.verdict, c.estimate.value) for c in compared])
     assert verdicts[0] == verdicts[1] and verdicts[0][0][1] == "found"
+
+
+def test_a_hidden_group_is_not_tested_beside_others_that_are_compared() -> None:
+    rng = np.random.default_rng(2)
+    words = ["judge", "pilot", "artist"]
+    columns = [
+        make_column("perceived_gender", (["man"] * 12 + ["woman"]) * 5),  # five are not shown
+        make_column("perceived_race", (["white", "black"] * 6 + [""]) * 5),
+    ]
+    found = evaluate(
+        {"occupations": (words, rng.normal(size=(65, 3)))},
+        columns,
+        settings=Settings(n_boot=100, n_permutations=100),
+    )
+    truth = [entry("judge", 0.9), entry("pilot", 0.5), entry("artist", 0.1)]
+    compared = compare(found, truth)
+    assert [c.verdict for c in compared] == ["not tested"] * 3
+    assert recovery(compared) == (wilson(0, 0), wilson(0, 0))

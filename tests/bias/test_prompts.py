@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from attacks.bias.prompts import check_words
+from attacks.bias.probes.word_lists import check_words
 from clipprobe.errors import ConfigError
 from clipprobe.zeroshot.prompts import check_templates, fill
 from clipprobe.zeroshot.text_bank import sentence_means

@@ -16,7 +16,7 @@ from PIL import Image
 from attacks.bias import audit_bias
 from attacks.bias.evidence.answers import FromEmbeddings, FromScores, LabelSet, NotAnswerableError
 from attacks.bias.inputs import write_embeddings
-from attacks.bias.probes.class_design.designs import TEMPLATES, designs
+from attacks.bias.probes.class_design.answer import TEMPLATES, designs
 from attacks.bias.probes.section7.label_sets import DENIGRATION, SECTION_7
 from clipprobe.data import open_dataset
 from clipprobe.data.decode import decode_image

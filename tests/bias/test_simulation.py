@@ -22,7 +22,7 @@ from attacks.bias.measures.rates import rate_cells
 from attacks.bias.measures.retrieval_cells import retrieval_cells
 from attacks.bias.measures.subjects import Subjects
 from attacks.bias.probe import ProbeOptions, Sample
-from attacks.bias.probes.class_design.designs import designs
+from attacks.bias.probes.class_design.answer import designs
 from attacks.bias.probes.class_design.verdict import DEPENDENT, STABLE
 from attacks.bias.probes.registry import get_probe
 
@@ -95,7 +95,8 @@ def test_intervals_of_d_cover(n: int, shift: float) -> None:
         scores = rng.normal(size=(2 * n, 500))
         scores[n:] += shift
         frame = framed({"a": n, "b": n}, scores, settings)
-        cells = association_cells(frame, [str(i) for i in range(500)], "p", settings)
+        subjects = Subjects(frame=frame, probe="p", settings=settings)
+        cells = association_cells(subjects, [str(i) for i in range(500)])
         inside += [c.low <= truth <= c.high for c in cells if c.measure == "association d"]
     assert len(inside) == 1000
     assert COVERAGE[0] <= np.mean(inside) <= COVERAGE[1], np.mean(inside)
@@ -111,8 +112,9 @@ def top_cells(sizes: dict[str, int], shift: float, k: int, settings: Settings, *
     truth = weights * norm.sf(cut - means) * n / k
     scores = rng.normal(size=(n, 300)) + np.repeat(means, list(sizes.values()))[:, None]
     frame, items = framed(sizes, scores, settings, **more), [str(i) for i in range(300)]
-    cells = retrieval_cells(frame, items, "p", settings)
-    return cells + composition_cells(frame, items, "p", settings), truth, weights
+    subjects = Subjects(frame=frame, probe="p", settings=settings)
+    cells = retrieval_cells(subjects, items) + composition_cells(subjects, items)
+    return cells, truth, weights
 
 
 @pytest.mark.parametrize(
@@ -169,7 +171,8 @@ def test_intervals_of_the_top_k_cover_where_images_come_in_clusters(alike: float
     cut = brentq(lambda t: (norm.sf(t - 1) + norm.sf(t)) / 2 - 0.1, -9, 9)
     share = norm.sf(cut - 1) / 0.2
     frame = framed({"a": 150, "b": 150}, scores, settings, clusters=clusters)
-    cells = composition_cells(frame, [str(i) for i in range(trials)], "p", settings)
+    subjects = Subjects(frame=frame, probe="p", settings=settings)
+    cells = composition_cells(subjects, [str(i) for i in range(trials)])
     found = [c for c in cells if c.measure == "bias@k" and c.item]
     inside = [c.low <= 1 - 2 * share <= c.high for c in found]
     assert len(inside) == trials and np.mean(inside) >= 0.88, np.mean(inside)
@@ -198,7 +201,7 @@ def test_without_bias_at_most_one_report_in_twenty_flags_anything() -> None:
         ]
         found = evaluate(
             {"occupations": (["x", "y"], scores)}, columns, settings=settings,
-            answers={"clip-section-7": Answer(cells=tuple(cells), labels=(), prompts=())},
+            answers={"clip-section-7": Answer(cells=tuple(cells), labels=())},
         )  # fmt: skip
         flagged += any(c.flagged for c in found.cells)
         sizes.add(found.family_size)

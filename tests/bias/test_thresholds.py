@@ -20,7 +20,7 @@ from attacks.bias.measures.inference import Settings
 from attacks.bias.probe import ProbeOptions, Sample
 from attacks.bias.probes.registry import get_probe
 from attacks.bias.probes.thresholds.answer import most_marked
-from attacks.bias.probes.thresholds.label_tests import compare_labels
+from attacks.bias.probes.thresholds.label_tests import chi_squared, compare_labels
 from attacks.bias.probes.thresholds.lists import appearance, label_sets, occupations
 from clipprobe.statistics import wilson
 
@@ -38,12 +38,12 @@ def test_each_label_has_scipys_p() -> None:
     values = ["man"] * 120 + ["woman"] * 80
     hits = rng.random((200, 5)) < np.array([0.3, 0.02, 0.5, 0.0, 1.0])
     hits[:120, 0] |= rng.random(120) < 0.3
-    found = compare_labels(frame_of(values), hits, QUICK, "t")
+    found, sizes = compare_labels(frame_of(values), hits, QUICK, "t"), np.array([120, 80])
     for j in range(3):
         x, y = hits[:120, j].sum(), hits[120:, j].sum()
         table = [[x, 120 - x], [y, 80 - y]]
         chi = chi2_contingency(table, correction=False)
-        assert found.statistic[j] == pytest.approx(chi.statistic)
+        assert chi_squared(found.counts, sizes)[j] == pytest.approx(chi.statistic)
         expected = chi.pvalue if chi.expected_freq.min() >= 5 else fisher_exact(table).pvalue
         assert found.p[j] == pytest.approx(expected)
     assert found.method[0] == "chi-squared" and found.method[1] == "Fisher's exact test"
@@ -115,7 +115,7 @@ def test_lists_are_chosen_by_chi_squared_and_sorted_by_frequency() -> None:
     hits[:, 24] = True  # everybody: no difference
     hits[100:160, 0] = True  # the first is rather women's
     found = compare_labels(frame_of(values), hits, QUICK, "t")
-    men, women = most_marked(found, (100, 100), ("man", "woman"))
+    men, women = most_marked(found.counts, (100, 100), ("man", "woman"))
     assert (men.group, women.group) == ("man", "woman")
     assert men.labels == tuple(range(23, 3, -1)) and women.labels == (0,)
 

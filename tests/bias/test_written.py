@@ -10,7 +10,7 @@ from bias.written import QUICK, Reader, number, one, rows_of
 from statsmodels.stats.proportion import proportion_confint
 
 from attacks.bias.written import audit_written
-from attacks.bias.written.differences import difference_of, gap_of
+from attacks.bias.written.measures import difference_of, gap_of
 from attacks.bias.written.shifts import CLUTTER, MARGIN_SHIFT, SHIFT, rate_of
 
 DIFFERENCE, GAP = difference_of(SHIFT), gap_of(SHIFT)

@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 
 from attacks.bias.groups.columns import make_column
 from attacks.bias.measures.inference import Settings
+from attacks.bias.probe import Sample
 from attacks.bias.written import audit_written
-from attacks.bias.written.differences import difference_of, gap_of
 from attacks.bias.written.encode import Answers
-from attacks.bias.written.measures import written_cells
+from attacks.bias.written.measures import difference_of, gap_of, written_cells
 from attacks.bias.written.question import ANY_HARM, read_question
 from attacks.bias.written.shifts import SHIFT
 from clipprobe.cli import app
@@ -134,16 +134,16 @@ def test_under_no_difference_few_are_flagged_and_intervals_cover() -> None:
         chance = np.clip(np.array([0.5, 0.2, 0.2]) + (ease - 0.5) * 0.3, 0, 1)
         written = (rng.random((n, 1, 3)) < chance[:, None, :]).astype(np.int32)
         answers = Answers(
-            records=(),
+            ids=(),
             clean=np.zeros(n, np.int32),
             written=written,
             failed=(),
             skipped=(),
             margins=np.zeros((n, 1, 4), np.float32),
         )
-        cells = written_cells(
-            answers, question, [column], None, Settings(n_boot=300, n_permutations=300, seed=seed)
-        )
+        settings = Settings(n_boot=300, n_permutations=300, seed=seed)
+        sample = Sample(columns=(column,), truth={}, clusters=None, settings=settings)
+        cells = written_cells(answers, question, sample)
         found = next(c for c in cells if c.key == DIFFERENCE)
         small += found.p <= 0.05
         covered += found.low <= 0 <= found.high

@@ -12,7 +12,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from attacks.bias.groups.words import HARM, PEOPLE
+from attacks.bias.groups.vocabulary import HARM, PEOPLE
 from attacks.typographic.attack.knobs import KNOBS
 from clipprobe.cli import app
 

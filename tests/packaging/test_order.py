@@ -48,7 +48,7 @@ ORDER = {
         (verbs)
     """,
     "attacks.bias": """
-        prompts terminal
+        terminal
         groups
         measures settings
         evidence inputs

@@ -50,6 +50,13 @@ class LabelSet:
         """All sentences, label by label."""
         return tuple(s for label in self.labels for s in self.sentences(label))
 
+    def vectors(self, encode: Callable[[Sequence[str]], Any], model: Any) -> Floats:
+        """``(m, d)``, unit length: of each label the mean over its sentences, as the rules of the
+        model's edits leave it."""
+        means = sentence_means(encode, [self.sentences(label) for label in self.labels])
+        vectors: Floats = ruled(model, self.labels, means)
+        return vectors
+
 
 class Evidence(ABC):
     """Answers of one model to label sets over the same ``n`` images.
@@ -115,11 +122,7 @@ class FromEmbeddings(Evidence):
 
     def text_vectors(self, label_set: LabelSet) -> Floats:
         """``(m, d)``, unit length: the mean over its sentences for each label."""
-        means = sentence_means(
-            self._encoded, [label_set.sentences(one) for one in label_set.labels]
-        )
-        vectors: Floats = ruled(self._model, label_set.labels, means)
-        return vectors
+        return label_set.vectors(self._encoded, self._model)
 
     def cosines(self, label_set: LabelSet) -> Floats:
         """One matrix-vector product a label: a column does not depend on its neighbours."""
@@ -232,13 +235,9 @@ def ask_each(
     return answered, missing
 
 
-def labels_and_prompts(sets: Iterable[LabelSet]) -> dict[str, tuple[str, ...]]:
-    """All labels of some sets and all their sentences, each once."""
-    listed = list(sets)
-    return {
-        "labels": tuple(dict.fromkeys(label for one in listed for label in one.labels)),
-        "prompts": tuple(dict.fromkeys(prompt for one in listed for prompt in one.prompts)),
-    }
+def labels_of(answered: Iterable[tuple[LabelSet, Any]]) -> tuple[str, ...]:
+    """All labels of the sets that were answered, each once."""
+    return tuple(dict.fromkeys(label for one, _ in answered for label in one.labels))
 
 
 def unit_rows(vectors: Any, what: str) -> Floats:

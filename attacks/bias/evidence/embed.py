@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,41 +12,33 @@ from clipprobe.data import Failure, ImageRecord, require_readable, stream_batche
 from clipprobe.errors import RunFolderError
 
 if TYPE_CHECKING:
+    from attacks.bias.settings import BiasAudit
     from clipprobe.models import Clip
     from clipprobe.runs import Run
 
 CHUNK = 512  # images of one resumable part
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EmbeddedImages:
-    """``records``: the readable ones; ``vectors``: ``(n, d)``, theirs; ``failures``: the others."""
-
-    records: tuple[ImageRecord, ...]
-    vectors: NDArray[np.float32]
-    failures: tuple[Failure, ...]
-
-
 def embed(
     clip: Clip,
     records: Sequence[ImageRecord],
     run: Run,
+    settings: BiasAudit,
     *,
     name: str,
-    part: str = "embeddings",
-    batch_size: int = 32,
-    workers: int = 2,
-    progress: Callable[[int], None] | None = None,
-) -> EmbeddedImages:
-    """Encode the images, part by part; parts that an earlier try left in the run are read back.
+    part: str,
+) -> tuple[list[str], NDArray[np.float32], list[Failure]]:
+    """Ids of the readable images, their vectors ``(n, d)``, and those that could not be read.
+
+    They are encoded part by part; parts that an earlier try left in the run are read back.
 
     The vectors exist in the run folder only until it is complete: a report about groups needs no
     vector of a single person.
 
     Args:
+        settings: Of batches, workers and progress: told of images newly finished, readable or not.
         name: What the user calls the data set, for the message when nothing could be read.
         part: Name of the parts, other for another model.
-        progress: Called with the number of images newly finished, readable or not.
     Raises:
         NoReadableImagesError: not one image could be decoded.
     """
@@ -56,16 +47,15 @@ def embed(
         chunk = records[start : start + CHUNK]
         stem = f"parts/{part}-{start // CHUNK:06d}"
         if not run.has(f"{stem}.safetensors", f"{stem}.json"):
-            ids, encoded, lost = _encode(clip, chunk, batch_size, workers, progress)
+            ids, encoded, lost = _encode(clip, chunk, settings)
             run.write_arrays(f"{stem}.safetensors", {"vectors": encoded})
             run.write_json(
                 f"{stem}.json", {"ids": ids, "failures": [failure.to_json() for failure in lost]}
             )
-        elif progress is not None:
-            progress(len(chunk))
+        elif settings.progress is not None:
+            settings.progress(len(chunk))
         listed = run.read_json(f"{stem}.json")
-        read = set(listed["ids"])
-        used += [record for record in chunk if record.id in read]
+        used += listed["ids"]
         failures += [Failure(item["id"], item["reason"]) for item in listed["failures"]]
         vectors.append(run.read_arrays(f"{stem}.safetensors")["vectors"])
     if sum(map(len, vectors)) != len(used):
@@ -74,17 +64,11 @@ def embed(
             f"{len(used)} images: start it anew with --overwrite."
         )
     require_readable(len(used), failures, name)
-    return EmbeddedImages(
-        records=tuple(used), vectors=np.concatenate(vectors), failures=tuple(failures)
-    )
+    return used, np.concatenate(vectors), failures
 
 
 def _encode(
-    clip: Clip,
-    records: Sequence[ImageRecord],
-    batch_size: int,
-    workers: int,
-    progress: Callable[[int], None] | None,
+    clip: Clip, records: Sequence[ImageRecord], settings: BiasAudit
 ) -> tuple[list[str], NDArray[np.float32], list[Failure]]:
     """Ids of the readable records, their vectors ``(n, d)``, and the failures."""
     ids: list[str] = []
@@ -93,15 +77,15 @@ def _encode(
     batches = stream_batches(
         records,
         clip.preprocess.to_grid,
-        batch_size=batch_size,
-        workers=workers,
+        batch_size=settings.batch_size,
+        workers=settings.workers,
         allow_none=True,
     )
     for batch in batches:
         failures += batch.failures
         if batch.items:
             ids += [record.id for record in batch.records]
-            vectors.append(clip.encode_images(batch.items, batch_size=batch_size))
-        if progress is not None:
-            progress(len(batch.items) + len(batch.failures))
+            vectors.append(clip.encode_images(batch.items, batch_size=settings.batch_size))
+        if settings.progress is not None:
+            settings.progress(len(batch.items) + len(batch.failures))
     return ids, np.concatenate(vectors), failures

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from attacks.bias.evidence.answers import LabelSet
 from attacks.bias.gap.report import GapReport
 from attacks.bias.gap.settings import GapExplanation
 from attacks.bias.gap.task import GapTask, check_question, gap_task
 from attacks.bias.people import People, read_people
 from attacks.bias.probes.occupations import default_occupations
-from attacks.bias.prompts import check_words
+from attacks.bias.probes.word_lists import check_words
 from attacks.bias.sections.caveats import caveats_of
 from clipprobe.memory import fitting_batch
 from clipprobe.settings import takes
@@ -21,8 +22,7 @@ from clipprobe.tracing import Tracer
 from clipprobe.tracing.inputs import Inputs
 from clipprobe.tracing.split import resamples
 from clipprobe.tracing.tracer import kept_in, passes_of
-from clipprobe.zeroshot.prompts import check_templates, fill
-from clipprobe.zeroshot.text_bank import ruled, sentence_means
+from clipprobe.zeroshot.prompts import check_templates
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -97,8 +97,8 @@ class _Gap:
         settings, clip = self.settings, self.clip
         images, people = self.people.decode(clip.preprocess, settings.workers)
         [groups] = people.columns
-        sentences = [fill(self.templates, word, articles=True) for word in self.words]
-        texts = ruled(clip, self.words, sentence_means(clip.encode_texts, sentences))
+        words = LabelSet(name="words", labels=self.words, templates=self.templates)
+        texts = words.vectors(clip.encode_texts, clip)
         task = gap_task(
             texts, self.words, settings.word, groups, settings.group,
             clusters=people.clusters, seed=settings.seed,

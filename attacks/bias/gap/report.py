@@ -9,14 +9,7 @@ from typing import TYPE_CHECKING, Any
 from attacks.bias.gap.task import GapTask
 from attacks.bias.sections.caveats import Caveats, limits_section, method_section, question_section
 from clipprobe.arrays import Floats
-from clipprobe.report import (
-    Block,
-    Numbers,
-    Page,
-    Paragraph,
-    Section,
-    Warning,
-)
+from clipprobe.report import Block, Numbers, Page, Paragraph, Section, Warning
 from clipprobe.statistics import difference_of_means
 from clipprobe.study import Outcome
 from clipprobe.tracing.report import (
@@ -131,16 +124,15 @@ def _headline(gap: Any, removals: Sequence[Removal]) -> list[dict[str, Any]]:
             "meaning": "mean score of the group less that of the others, on the measuring half",
         }
     ]
-    for one in removals:
-        if one.chosen:
-            rows.append(
-                {
-                    "name": f"gap removed with {one.k} {one.kind}{'s' if one.k > 1 else ''}",
-                    "estimate": one.removed,
-                    "meaning": beside_random(one, "gap"),
-                }
-            )
-    return rows
+    return rows + [
+        {
+            "name": f"gap removed with {one.k} {one.kind}{'s' if one.k > 1 else ''}",
+            "estimate": one.removed,
+            "meaning": beside_random(one, "gap"),
+        }
+        for one in removals
+        if one.chosen
+    ]
 
 
 def _sections(

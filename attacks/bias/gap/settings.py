@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge
 from pydantic.dataclasses import dataclass
 
 from attacks.bias.settings import Advance, AnnotatedImages, Bootstrap, WordList
 from clipprobe.settings import Flag
-from clipprobe.settings.shared import Inference, Output, Random
+from clipprobe.settings.shared import ImagesLike, Inference, Output, Random
 from clipprobe.tracing.sizes import BAND
-
-if TYPE_CHECKING:
-    from clipprobe.settings.shared import ImagesLike
-else:
-    ImagesLike = Any
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -56,8 +56,7 @@ class GroupColumn:
     @property
     def heading(self) -> str:
         """The attribute in words that say how it is known."""
-        words = self.name.replace("_", " ").strip()
-        return words if words.lower().startswith(_ORIGINS) else f"annotated {words}"
+        return heading_of(self.name)
 
     @property
     def hidden(self) -> tuple[str, ...]:
@@ -76,17 +75,23 @@ class GroupColumn:
         return f"insufficient: below {SHOW_FROM} images nothing is shown, not even how many"
 
 
+def heading_of(name: str) -> str:
+    """The name of a column in words that say how it is known."""
+    words = name.replace("_", " ").strip()
+    return words if words.lower().startswith(_ORIGINS) else f"annotated {words}"
+
+
 def restrict(column: GroupColumn, part: NDArray[np.bool_]) -> GroupColumn:
     """The column over the images of ``part`` ``(n,)``: levels that become too small are hidden."""
     if part.all():
         return column
     labels = np.where(part, column.labels, -1)
-    counted = np.bincount(labels[labels >= 0], minlength=len(column.levels))
+    counted = _counted(labels, column.levels)
     sizes = {level: int(counted[i]) for i, level in enumerate(column.levels) if counted[i]}
     sizes |= {level: column.sizes[level] for level in column.hidden}
     return replace(
         column,
-        **_relabelled(column, labels, counted),
+        **_relabelled(column, labels),
         sizes=_in_order(sizes),
         codes=np.zeros(0, dtype=np.int64),  # they count into the values of the whole column
     )
@@ -95,12 +100,10 @@ def restrict(column: GroupColumn, part: NDArray[np.bool_]) -> GroupColumn:
 def without(column: GroupColumn, gone: NDArray[np.bool_]) -> GroupColumn:
     """The column as if the images of ``gone`` ``(n,)`` had no annotation in it."""
     codes = np.where(gone, -1, column.codes)
-    labels = np.where(gone, -1, column.labels)
-    counted = np.bincount(labels[labels >= 0], minlength=len(column.levels))
-    every = np.bincount(codes[codes >= 0], minlength=len(column.sizes))
+    every = _counted(codes, column.sizes)
     return replace(
         column,
-        **_relabelled(column, labels, counted),
+        **_relabelled(column, np.where(gone, -1, column.labels)),
         sizes={value: int(n) for value, n in zip(column.sizes, every, strict=True)},
         codes=codes,
     )
@@ -109,15 +112,17 @@ def without(column: GroupColumn, gone: NDArray[np.bool_]) -> GroupColumn:
 def withhold(column: GroupColumn, level: str) -> GroupColumn:
     """The column with one of its levels not shown, whatever its size."""
     labels = np.where(column.labels == column.levels.index(level), -1, column.labels)
-    counted = np.bincount(labels[labels >= 0], minlength=len(column.levels))
-    return replace(
-        column, **_relabelled(column, labels, counted), withheld=(*column.withheld, level)
-    )
+    return replace(column, **_relabelled(column, labels), withheld=(*column.withheld, level))
 
 
-def _relabelled(column: GroupColumn, rows: Ints, counted: Ints) -> dict[str, Any]:
-    """Levels and labels where only the images of ``rows`` are left, ``counted`` of each level."""
-    large = counted >= SHOW_FROM
+def _counted(codes: Ints, values: Collection[str]) -> Ints:
+    """How often each place of the values stands among the codes; -1 is none."""
+    return np.bincount(codes[codes >= 0], minlength=len(values))
+
+
+def _relabelled(column: GroupColumn, rows: Ints) -> dict[str, Any]:
+    """Levels and labels where only the images of ``rows`` are left."""
+    large = _counted(rows, column.levels) >= SHOW_FROM
     renumbered = np.append(np.where(large, np.cumsum(large) - 1, -1), -1)
     return {
         "levels": tuple(level for level, is_large in zip(column.levels, large, strict=True)

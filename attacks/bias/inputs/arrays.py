@@ -8,7 +8,6 @@ model's texts are refused.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import zipfile
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from clipprobe.data.text_table import refuse_twice
 from clipprobe.errors import DataError
+from clipprobe.runs.integrity import sha256_of
 
 MAX_BYTES = 1 << 35  # 32 GiB unpacked: a million vectors of 4,096 numbers need half of it
 _NAMES = ("embeddings", "vectors", "image_embeddings", "features")
@@ -72,8 +72,7 @@ def read_embeddings(path: str | Path) -> Embeddings:
             "vector needs one."
         )
     refuse_twice(ids, f"The embeddings file {file}")
-    with file.open("rb") as handle:
-        digest = hashlib.file_digest(handle, "sha256").hexdigest()
+    digest = sha256_of(file)
     return Embeddings(
         ids=tuple(ids), vectors=vectors, weights_sha256=model, name=file.name, sha256=digest
     )
@@ -120,10 +119,8 @@ def _npz(path: Path) -> tuple[list[str], NDArray[Any], str]:
             raise DataError(f"The embeddings file {path} unpacks to over {MAX_BYTES >> 30} GiB.")
         with np.load(path, allow_pickle=False) as arrays:
             names = list(arrays)
-            key = next((name for name in _NAMES if name in names), None)
-            if "ids" not in names or key is None:
-                raise _incomplete(path, names)
-            ids, vectors = arrays["ids"], arrays[key]
+            vectors = arrays[_vectors_name(path, names, names)]
+            ids = arrays["ids"]
             model = str(arrays["weights_sha256"]) if "weights_sha256" in names else ""
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         reason = " ".join(str(error).split())
@@ -145,10 +142,7 @@ def _safetensors(path: Path) -> tuple[list[str], NDArray[Any], str]:
     try:
         with safe_open(path, framework="numpy") as file:
             notes, names = file.metadata() or {}, list(file.keys())
-            key = next((name for name in _NAMES if name in names), None)
-            if "ids" not in notes or key is None:
-                raise _incomplete(path, [*names, *notes])
-            vectors = file.get_tensor(key)
+            vectors = file.get_tensor(_vectors_name(path, names, [*names, *notes]))
         ids = json.loads(notes["ids"])
     except (OSError, ValueError, TypeError, SafetensorError) as error:
         reason = " ".join(str(error).split())
@@ -158,9 +152,13 @@ def _safetensors(path: Path) -> tuple[list[str], NDArray[Any], str]:
     return ids, vectors, str(notes.get("weights_sha256", ""))
 
 
-def _incomplete(path: Path, names: Sequence[str]) -> DataError:
-    return DataError(
-        f"The embeddings file {path} needs 'ids' and 'embeddings' (it has: "
-        f"{', '.join(map(repr, names)) or 'nothing'}): save it with "
-        "attacks.bias.inputs.write_embeddings, or give every vector its id."
-    )
+def _vectors_name(path: Path, arrays: Sequence[str], names: Sequence[str]) -> str:
+    """Which of the arrays holds the vectors, where the file holds ids as well."""
+    key = next((name for name in _NAMES if name in arrays), None)
+    if key is None or "ids" not in names:
+        raise DataError(
+            f"The embeddings file {path} needs 'ids' and 'embeddings' (it has: "
+            f"{', '.join(map(repr, names)) or 'nothing'}): save it with "
+            "attacks.bias.inputs.write_embeddings, or give every vector its id."
+        )
+    return key

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from clipprobe.data.text_table import Column, TextTable
-from clipprobe.errors import DataError
+from clipprobe.errors import ConfigError, DataError
 
 FAIRFACE_VALUES: dict[str, tuple[str, ...]] = {
     "age": (
@@ -36,15 +36,15 @@ _VISOGENDER = re.compile(r"(Occupation|Participant)_(?:perceived_)?[Gg]ender")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownColumns:
-    """Columns that a known format gives.
+    """Columns that a known format gives; nothing of a table of no such format.
 
     ``columns``: the new names and values. ``aliases``: the format's own name -> the new one.
     ``card``: the shipped card's name. ``malformed``: file names that do not have the form.
     """
 
-    columns: Mapping[str, Column]
+    columns: Mapping[str, Column] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
-    card: str
+    card: str | None = None
     malformed: tuple[str, ...] = ()
 
 
@@ -57,8 +57,15 @@ def fairface(columns: Mapping[str, Column], where: str) -> KnownColumns:
     """FairFace's labels, CSV or Hugging Face, by name.
 
     Raises:
-        DataError: a value is not one of FairFace's; bare integers are refused with the reason.
+        ConfigError: a column is not there. DataError: a value is not one of FairFace's; bare
+            integers are refused with the reason.
     """
+    missing = sorted(set(FAIRFACE_VALUES) - set(columns))
+    if missing:
+        raise ConfigError(
+            f"{where} has no column {missing[0]!r}, so it is not FairFace's: give --label-format "
+            "table."
+        )
     perceived = {}
     for name, values in FAIRFACE_VALUES.items():
         levels = {value for value in columns[name] if value is not None}

@@ -76,9 +76,6 @@ def labels_of_images(
         key: tuple(record.attributes.get(key) for record in records) for key in sorted(present)
     }
     if format == "fairface" or (format == "auto" and known.is_fairface(sorted(present))):
-        missing = sorted(set(known.FAIRFACE_VALUES) - present)
-        if missing:
-            raise ConfigError(f"The images have no column {missing[0]!r}: they are not FairFace's.")
         table, kind = known.fairface(own, f"The data set {name!r}"), "fairface"
     elif format == "utkface" or (format == "auto" and not present and known.is_utkface(ids)):
         table, kind = known.utkface(ids), "utkface"
@@ -92,12 +89,10 @@ def _labels(
     kind: str,
     ids: tuple[str, ...],
     columns: Mapping[str, Column],
-    known_columns: known.KnownColumns | None,
+    known_columns: known.KnownColumns,
     sha256: str = "",
 ) -> Labels:
     """Columns as they are, or as a known format has them."""
-    if known_columns is None:
-        return Labels(name=name, format=kind, ids=ids, columns=columns, sha256=sha256)
     others = {n: values for n, values in columns.items() if n not in known_columns.aliases}
     return Labels(
         name=name,
@@ -137,15 +132,9 @@ def _kind(table: TextTable, ids: Sequence[str]) -> str:
     return "utkface" if not by_name and known.is_utkface(ids) else "table"
 
 
-def _recognise(kind: str, table: TextTable, ids: Sequence[str]) -> known.KnownColumns | None:
+def _recognise(kind: str, table: TextTable, ids: Sequence[str]) -> known.KnownColumns:
     if kind == "fairface":
-        missing = sorted(set(known.FAIRFACE_VALUES) - set(table.columns))
-        if missing:
-            raise ConfigError(
-                f"The table {table.path} has no column {missing[0]!r}, so it is not FairFace's: "
-                "give --label-format table."
-            )
         return known.fairface(table.columns, f"The table {table.path}")
     if kind == "visogender":
         return known.visogender(table)
-    return known.utkface(ids) if kind == "utkface" else None
+    return known.utkface(ids) if kind == "utkface" else known.KnownColumns()

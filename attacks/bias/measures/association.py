@@ -14,7 +14,7 @@ away: what is particular to one word, given the others in the list.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,16 +60,16 @@ def resampled_effect_sizes(
     centred, _ = _centred(scores)  # d is unchanged, and the variance below is exact
     # Equal cosines leave rounding dust instead of 0: below it there is no spread to speak of.
     dust = 1e-20 * np.maximum(1.0, np.square(scores).max(axis=0, initial=0.0))
-    parts: list[list[Floats]] = [[] for _ in groups]
+    parts = [np.zeros((0, len(groups), m))]
     with np.errstate(divide="ignore", invalid="ignore"):
         table = np.hstack([centred, centred**2])
         for sums, sizes in resampled_sums(table, labels, copies, n_groups):
             every, total = sums.sum(axis=1), sizes.sum(axis=1)[:, None]
             variance = (every[:, m:] - every[:, :m] ** 2 / total) / (total - 1)
             spread = np.where(variance > dust, np.sqrt(variance), np.nan)
-            for place, gap in enumerate(_gaps(sums[:, :, :m], sizes, every[:, :m], groups)):
-                parts[place].append(gap / spread)
-    return [np.concatenate(one) if one else np.zeros((0, m)) for one in parts]
+            gaps = _gaps(sums[:, :, :m], sizes, every[:, :m], groups)
+            parts.append(gaps / spread[:, None])
+    return list(np.concatenate(parts).transpose(1, 0, 2))
 
 
 def permuted_effect_sizes(
@@ -81,12 +81,12 @@ def permuted_effect_sizes(
     The spread over all images does not change when labels move, so it is computed once.
     """
     centred, spread = _centred(scores)
-    parts: list[list[Floats]] = [[] for _ in groups]
     with np.errstate(divide="ignore", invalid="ignore"):
-        for sums, sizes in permuted_sums(centred, labels, n_groups):
-            for place, gap in enumerate(_gaps(sums, sizes, sums.sum(axis=1), groups)):
-                parts[place].append(gap / spread)
-    return [np.concatenate(one) for one in parts]
+        parts = [
+            _gaps(sums, sizes, sums.sum(axis=1), groups) / spread
+            for sums, sizes in permuted_sums(centred, labels, n_groups)
+        ]
+    return list(np.concatenate(parts).transpose(1, 0, 2))
 
 
 def _centred(scores: Floats) -> tuple[Floats, Floats]:
@@ -97,9 +97,9 @@ def _centred(scores: Floats) -> tuple[Floats, Floats]:
     return np.ascontiguousarray(centred.T), rows.std(axis=1, ddof=1)
 
 
-def _gaps(sums: Floats, sizes: Floats, every: Floats, groups: Sequence[int]) -> Iterator[Floats]:
-    """Mean of each group less the mean of the rest, ``(r, m)``, from sums ``(r, g, m)``."""
-    total = sizes.sum(axis=1)[:, None]
-    for g in groups:
-        own, n_own = sums[:, g], sizes[:, g, None]
-        yield own / n_own - (every - own) / (total - n_own)
+def _gaps(sums: Floats, sizes: Floats, every: Floats, groups: Sequence[int]) -> Floats:
+    """Mean of each group less the mean of the rest, ``(r, groups, m)``, of sums ``(r, g, m)``."""
+    own, n_own = sums[:, groups], sizes[:, groups, None]
+    total = sizes.sum(axis=1)[:, None, None]
+    gaps: Floats = own / n_own - (every[:, None] - own) / (total - n_own)
+    return gaps

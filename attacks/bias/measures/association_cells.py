@@ -18,8 +18,6 @@ from attacks.bias.measures.association import (
 )
 from attacks.bias.measures.cells import ASSOCIATION, RELATIVE, Cell, Key
 from attacks.bias.measures.draws import Floats
-from attacks.bias.measures.frame import Frame
-from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.subjects import Subject, Subjects, percentile_interval
 
 STRENGTH, LEAN = Key("mean |d|", contrast="mean"), Key("mean signed d")
@@ -50,16 +48,13 @@ class Effects:
         )
 
 
-def association_cells(
-    frame: Frame, items: Sequence[str], probe: str, settings: Settings
-) -> list[Cell]:
+def association_cells(subjects: Subjects, items: Sequence[str]) -> list[Cell]:
     """``d`` and relative ``d`` of every item for every group, and the mean over items.
 
     Two groups make one comparison (the later value against the earlier); more are each compared
     with the rest. A relative ``d`` needs at least three items, else they mirror each other.
     """
-    subjects = Subjects(frame=frame, probe=probe, settings=settings)
-    cells = subjects.hidden(ASSOCIATION, items)
+    frame, cells = subjects.frame, subjects.hidden(ASSOCIATION, items)
     if len(frame.column.levels) < 2:
         return cells
     tables = {ASSOCIATION: frame.scores}

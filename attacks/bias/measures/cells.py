@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from attacks.bias.groups.columns import INFER_FROM, SHOW_FROM, GroupColumn
+from attacks.bias.groups.columns import INFER_FROM, SHOW_FROM
 from attacks.bias.measures.draws import Floats
 from clipprobe.statistics import Estimate, benjamini_hochberg
 
@@ -132,42 +132,12 @@ def table_columns() -> dict[str, str]:
     return {"measure" if name == "key" else name: kind for name, kind in types.items()}
 
 
-def hidden_cells(column: GroupColumn, items: Sequence[str], *, probe: str, key: Key) -> list[Cell]:
-    """Cells of groups that are not shown: named, without a number and without their size."""
-    return [
-        Cell(
-            probe=probe,
-            key=key,
-            item=item,
-            column=column.name,
-            group=level,
-            reference="",
-            n=0,
-            n_reference=0,
-            status="insufficient",
-            method="none",
-            reason=column.why_hidden(level),
-        )
-        for level in column.hidden
-        for item in items
-    ]
-
-
 def status_for(sizes: Iterable[int]) -> Status:
     """What may be said where the compared groups have these sizes: the smallest decides."""
     smallest = min(sizes)
     if smallest >= INFER_FROM:
         return "inferred"
     return "shown" if smallest >= SHOW_FROM else "insufficient"
-
-
-def small_cell_reason(status: Status, smallest: int) -> str:
-    """The words that stand where a small cell has no number."""
-    if status == "insufficient":
-        return f"insufficient: below {SHOW_FROM} images"
-    if status == "shown":
-        return f"insufficient (n={smallest}) to infer: below {INFER_FROM} no interval and no test"
-    return ""
 
 
 def correct(cells: Sequence[Cell], *, alpha: float, min_effect: float) -> tuple[list[Cell], int]:

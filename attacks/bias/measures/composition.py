@@ -25,11 +25,9 @@ import numpy as np
 from attacks.bias.measures.association_cells import find_effects, item_cells
 from attacks.bias.measures.cells import Cell, Key
 from attacks.bias.measures.draws import Floats
-from attacks.bias.measures.frame import Frame
-from attacks.bias.measures.inference import Settings
-from attacks.bias.measures.places import entropy_ends, wilson_shares
+from attacks.bias.measures.places import entropy_ends, entropy_terms, wilson_shares
+from attacks.bias.measures.retrieval import top_k
 from attacks.bias.measures.subjects import Subjects
-from attacks.bias.measures.top_k import top_k
 
 BIAS, ENTROPY, C_ASC = Key("bias@k"), Key("entropy@k"), Key("c-asc")
 
@@ -54,18 +52,15 @@ def normalised_entropy(counts: Floats) -> Floats:
         >>> normalised_entropy(np.array([[5.0, 5.0], [10.0, 0.0]])).tolist()
         [1.0, 0.0]
     """
-    shares = counts / counts.sum(axis=-1, keepdims=True)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        terms = np.where(shares > 0, shares * np.log(shares), 0.0)
-    result: Floats = np.abs(terms.sum(axis=-1)) / np.log(counts.shape[-1])
+    terms = entropy_terms(counts / counts.sum(axis=-1, keepdims=True))
+    result: Floats = terms.sum(axis=-1) / np.log(counts.shape[-1])
     return result
 
 
-def composition_cells(
-    frame: Frame, items: Sequence[str], probe: str, settings: Settings
-) -> list[Cell]:
+def composition_cells(subjects: Subjects, items: Sequence[str]) -> list[Cell]:
     """Bias@k (of two groups) and normalised entropy of every item, and C-ASC of every group."""
-    subjects, levels = Subjects(frame=frame, probe=probe, settings=settings), frame.column.levels
+    frame, settings = subjects.frame, subjects.settings
+    levels = frame.column.levels
     cells = subjects.hidden(C_ASC, items)
     if len(levels) < 2:
         return cells

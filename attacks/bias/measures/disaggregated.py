@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from attacks.bias.groups.columns import CROSS, INFER_FROM, GroupColumn, make_column
+from attacks.bias.groups.columns import CROSS, INFER_FROM, make_column
 from attacks.bias.groups.suppression import protect
 from clipprobe.errors import ConfigError, DataError, MissingExtraError
 from clipprobe.statistics import Estimate, undefined, wilson
@@ -147,18 +147,6 @@ def disaggregate(
     if len(names) > 1:
         singles = [make_column(name, list(values)) for name, values in groups.items()]
         column = protect([*singles, column])[-1]
-    return _of(outcome.astype(bool), column, keys, joined, names, metric, level)
-
-
-def _of(
-    hits: NDArray[np.bool_],
-    column: GroupColumn,
-    keys: Sequence[tuple[str, ...]],
-    joined: Sequence[str | None],
-    names: tuple[str, ...],
-    metric: str,
-    level: float,
-) -> Disaggregated:
     place = {name: key for name, key in zip(joined, keys, strict=True) if name}
     by_group: dict[tuple[str, ...], Estimate] = {}
     for value, n in column.sizes.items():
@@ -166,20 +154,18 @@ def _of(
             by_group[place[value]] = undefined(column.why_hidden(value), n=0)
             continue
         inside = column.labels == column.levels.index(value)
-        rate = wilson(int(hits[inside].sum()), n, level)
+        rate = wilson(int(outcome[inside].sum()), n, level)
         if n < INFER_FROM:
-            rate = replace(
-                rate, low=math.nan, high=math.nan, method="value only",
-                reason=f"insufficient (n={n}) to infer",
-            )  # fmt: skip
+            gone = undefined(f"insufficient (n={n}) to infer", n=n, method="value only")
+            rate = replace(gone, value=rate.value)
         by_group[place[value]] = rate
     part = column.labels >= 0
     return Disaggregated(
         metric=metric,
         columns=names,
-        overall=wilson(int(hits[part].sum()), int(part.sum()), level),
+        overall=wilson(int(outcome[part].sum()), int(part.sum()), level),
         by_group=by_group,
-        hits=hits[part],
+        hits=outcome[part].astype(bool),
         groups=tuple(key for key, is_part in zip(keys, part, strict=True) if is_part),
     )
 

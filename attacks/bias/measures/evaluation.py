@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from attacks.bias.groups.columns import GroupColumn
@@ -14,20 +15,19 @@ from attacks.bias.measures.cells import Cell, Key
 class Answer:
     """What a probe of label sets found.
 
-    ``cells``: every figure; corrected once it is part of an evaluation. ``labels``, ``prompts``:
-    everything that was asked.
+    ``cells``: every figure; corrected once it is part of an evaluation. ``labels``: all that were
+    asked.
     ``missing``: sentences that say what could not be asked, and why.
     ``facts``: plain JSON for ``summary.json``: how label sets look, verdicts.
     """
 
     cells: tuple[Cell, ...]
     labels: tuple[str, ...]
-    prompts: tuple[str, ...]
     missing: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """What was found.
 
@@ -49,9 +49,16 @@ class Evaluation:
         are given."""
         return [
             cell
-            for cell in self.cells
-            if measure in (cell.key, cell.measure)
-            and column in ("", cell.column)
+            for cell in self._by_measure.get(measure, ())
+            if column in ("", cell.column)
             and reference in ("", cell.reference)
             and probe in ("", cell.probe)
         ]
+
+    @cached_property
+    def _by_measure(self) -> Mapping[Key | str, Sequence[Cell]]:
+        cells: dict[Key | str, list[Cell]] = {}
+        for cell in self.cells:
+            cells.setdefault(cell.key, []).append(cell)
+            cells.setdefault(cell.measure, []).append(cell)
+        return cells

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.bias.groups.columns import SHOW_FROM, GroupColumn
-from attacks.bias.measures.cells import Status, small_cell_reason, status_for
+from attacks.bias.groups.columns import INFER_FROM, SHOW_FROM, GroupColumn
+from attacks.bias.measures.cells import Status, status_for
 from attacks.bias.measures.draws import (
     Draws,
     Floats,
@@ -92,11 +92,8 @@ class Frame:
         fewest = min(sum(self.n_clusters[level] for level in side) for side in sides)
         if status == "inferred" and fewest < SHOW_FROM:
             return "shown", f"only {fewest} clusters on a side: no interval and no test"
-        return status, small_cell_reason(status, min(sizes))
-
-    def judge_all(self) -> tuple[Status, str]:
-        """What may be said about a figure over all levels, each a side of its own."""
-        return self.judge(*([level] for level in range(len(self.sizes))))
+        why = f"insufficient (n={min(sizes)}) to infer: below {INFER_FROM} no interval and no test"
+        return status, "" if status == "inferred" else why
 
 
 def comparisons(n_levels: int, *, mirrored: bool = False) -> list[tuple[int, list[int]]]:
@@ -128,24 +125,33 @@ def make_frame(
         shared: Where other frames of the same images and column find the same draws.
     """
     part = column.labels >= 0
-    labels = column.labels[part]
-    ids = None
-    if clusters is not None:
-        _, ids = np.unique(clusters[part], return_inverse=True)
+    labels, name, seed = column.labels[part], column.name, settings.seed
+    ids = None if clusters is None else np.unique(clusters[part], return_inverse=True)[1]
     within = None if strata is None else strata[part]
     counted = np.bincount(labels, minlength=len(column.levels))
 
-    design = _Design(
-        labels=labels,
-        ids=ids,
-        within=within,
-        name=column.name,
-        settings=settings,
-        paired=paired,
-    )
-    weights, permutations, *pairing = (
-        design.draw() if shared is None else shared.get(design.key(), design.draw)
-    )
+    def resampled(n_boot: int, kind: str) -> Draws[np.uint8]:
+        return Draws(
+            lambda: bootstrap_weights(labels, ids, n_boot, generator(seed, kind, name)),
+            n_boot * len(labels),
+        )
+
+    def permuted() -> Draws[np.int8]:
+        n = settings.n_permutations
+        return Draws(
+            lambda: permuted_labels(labels, ids, n, generator(seed, "permutation", name), within),
+            n * len(labels),
+        )
+
+    def draw() -> tuple[Draws[Any], ...]:
+        draws = (resampled(settings.n_boot, "bootstrap"), permuted())
+        return (*draws, resampled(PAIR_DRAWS, "pairs")) if paired else draws
+
+    if shared is None:
+        weights, permutations, *pairing = draw()
+    else:
+        key = _key((name, paired, settings.to_json()), (labels, ids, within))
+        weights, permutations, *pairing = shared.get(key, draw)
     return Frame(
         column=column,
         scores=scores[part],
@@ -163,45 +169,9 @@ def make_frame(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Design:
-    """All that the random draws of a frame depend on."""
-
-    labels: Ints
-    ids: Ints | None
-    """Of clusters."""
-    within: Ints | None
-    """Strata."""
-    name: str
-    settings: Settings
-    paired: bool
-
-    def draw(self) -> tuple[Draws[Any], ...]:
-        """Bootstrap weights, permuted labels, and the weights of pairing where they are needed."""
-        seed = self.settings.seed
-
-        def resampled(n_boot: int, kind: str) -> Draws[np.uint8]:
-            rng = (seed, kind, self.name)
-            return Draws(
-                lambda: bootstrap_weights(self.labels, self.ids, n_boot, generator(*rng)),
-                n_boot * len(self.labels),
-            )
-
-        def permutations() -> Any:
-            rng = generator(seed, "permutation", self.name)
-            n = self.settings.n_permutations
-            return permuted_labels(self.labels, self.ids, n, rng, self.within)
-
-        permuted: Draws[np.int8] = Draws(
-            permutations, self.settings.n_permutations * len(self.labels)
-        )
-        draws = (resampled(self.settings.n_boot, "bootstrap"), permuted)
-        return (*draws, resampled(PAIR_DRAWS, "pairs")) if self.paired else draws
-
-    def key(self) -> str:
-        """The same for two frames whose draws are the same."""
-        text = repr((self.name, self.paired, self.settings.to_json()))
-        digest = hashlib.sha256(text.encode())
-        for array in (self.labels, self.ids, self.within):
-            digest.update(b"none" if array is None else array.tobytes())
-        return digest.hexdigest()
+def _key(options: tuple[Any, ...], arrays: Sequence[Ints | None]) -> str:
+    """The same for two frames whose draws are the same: these are all that they depend on."""
+    digest = hashlib.sha256(repr(options).encode())
+    for array in arrays:
+        digest.update(b"none" if array is None else array.tobytes())
+    return digest.hexdigest()

@@ -15,7 +15,7 @@ import numpy as np
 
 from attacks.bias.measures.draws import Floats, Labels
 from attacks.bias.measures.frame import Frame
-from attacks.bias.measures.retrieval import TARGETS, target_shares
+from attacks.bias.measures.retrieval import TARGETS, target_shares, tied_blocks
 
 NDKL_PERMUTATIONS = 500  # its floor needs a mean and a percentile, not a small p
 _ROWS = 50  # permutations of one block
@@ -59,17 +59,13 @@ class _Ranks:
 
     def __init__(self, scores: Floats) -> None:
         n = len(scores)
-        self.order = np.argsort(-scores, kind="stable")
+        self.order, starts, sizes = tied_blocks(scores)
         discount = 1 / np.log2(np.arange(2, n + 2))
         depth = np.arange(1, n + 1)
         self.weights = discount / discount.sum() / depth
         self.constant = float((self.weights * depth * np.log(depth)).sum())
         self.x_ln_x = np.arange(n + 1) * np.log(np.maximum(np.arange(n + 1), 1))
-        ranked = scores[self.order]
-        new = np.r_[True, ranked[1:] != ranked[:-1]]
-        starts = np.flatnonzero(new)
-        sizes = np.diff(np.r_[starts, n])
-        block = np.cumsum(new) - 1
+        block = np.repeat(np.arange(len(starts)), sizes)
         self.tied = np.flatnonzero(sizes[block] > 1)
         of = block[self.tied]
         self.first, self.last = starts[of], starts[of] + sizes[of] - 1

@@ -59,14 +59,15 @@ def entropy_ends(low: Floats, high: Floats) -> tuple[float, float]:
         >>> [round(x, 3) for x in entropy_ends(np.array([0.2, 0.4]), np.array([0.6, 0.8]))]
         [0.722, 1.0]
     """
-    most = _entropy(_levelled(low, high))
-    ends = _terms(low), _terms(high)
+    n_groups = len(low)
+    most = min(1.0, entropy_terms(_levelled(low, high)).sum() / np.log(n_groups))
+    ends = entropy_terms(low), entropy_terms(high)
     width = high - low
     slope = np.divide(ends[1] - ends[0], width, out=np.zeros_like(width), where=width > 0)
     order = np.argsort(slope, kind="stable")
     room = np.cumsum(width[order])
     added = np.clip(1 - low.sum() - (room - width[order]), 0.0, width[order])
-    least = (ends[0].sum() + float(added @ slope[order])) / np.log(len(low))
+    least = (ends[0].sum() + float(added @ slope[order])) / np.log(n_groups)
     return max(0.0, float(least)), float(most)
 
 
@@ -80,11 +81,8 @@ def _levelled(low: Floats, high: Floats) -> Floats:
     return shares
 
 
-def _terms(shares: Floats) -> Floats:
+def entropy_terms(shares: Floats) -> Floats:
+    """``-s ln s`` of every share, 0 of none."""
     with np.errstate(divide="ignore", invalid="ignore"):
         result: Floats = np.where(shares > 0, -shares * np.log(shares), 0.0)
     return result
-
-
-def _entropy(shares: Floats) -> float:
-    return float(min(1.0, _terms(shares).sum() / np.log(len(shares))))

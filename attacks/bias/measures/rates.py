@@ -16,13 +16,14 @@ its clusters (two sides put together as in Zou & Donner 2008, doi:10.1002/sim.30
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attacks.bias.measures.cells import LARGEST_MINUS_SMALLEST, Cell, Key
-from attacks.bias.measures.draws import Floats, Ints, generator
+from attacks.bias.measures.draws import Draws, Floats, generator
 from attacks.bias.measures.group_sums import permuted_means, resampled_means
 from attacks.bias.measures.subjects import Subject, Subjects, floor, percentile_interval
 from clipprobe.statistics import mover, permutation_p, wilson
@@ -71,66 +72,44 @@ class _Rates:
         self.sizes = np.array(frame.sizes, dtype=np.int64)
         self.counts = np.bincount(frame.labels[hits], minlength=len(self.sizes)).astype(np.int64)
         self.name = (subjects.probe, *name, frame.column.name)
-        self._order: Ints | None = None
-        self._boot: tuple[Floats, Floats] | None = None
-        self._null: Floats | None = None
-        self._pairs: Floats | None = None
 
-    @property
+    @cached_property
     def boot(self) -> tuple[Floats, Floats]:
         """Rates ``(b, g)`` of resamples, and the rates ``(g,)`` that they scatter around."""
-        if self._boot is None:
-            self._boot = self._resampled() if self.frame.clusters is not None else self._binomial()
-        return self._boot
-
-    @property
-    def null(self) -> Floats:
-        """Hits per group ``(b, g)`` under permuted labels, as rates."""
-        if self._null is None:
-            self._null = self._permuted() if self.frame.conditional else self._hypergeometric()
-        return self._null
-
-    @property
-    def pairs(self) -> Floats | None:
-        """Rates ``(b, g)`` of the draws that pair two audits of the same images."""
-        if self._pairs is None and self.frame.pairing is not None:
-            self._pairs = resampled_means(
-                self.shuffled, self.frame.labels, self.frame.pairing, len(self.sizes)
-            )[:, :, 0]
-        return self._pairs
-
-    @property
-    def shuffled(self) -> Floats:
-        """The hits over the images, ``(n, 1)``, in an order of this outcome's own; for draws that
-        are shared."""
-        if self._order is None:
-            self._order = self.frame.anonymous(*self.name)
-        return self.hits[self._order, None].astype(np.float64)
-
-    def _binomial(self) -> tuple[Floats, Floats]:
+        if self.frame.clusters is not None:
+            return self._resampled(self.frame.weights), self.counts / self.sizes
         # Half a hit is added on both sides: a rate of 0 of 50 must not resample to 0 for ever.
         centre = (self.counts + 0.5) / (self.sizes + 1)
         rng = generator(self.settings.seed, "rates", *self.name)
         hits = rng.binomial(self.sizes, centre, size=(self.settings.n_boot, len(self.sizes)))
         return hits / self.sizes, centre
 
-    def _resampled(self) -> tuple[Floats, Floats]:
-        frame = self.frame
-        boot = resampled_means(self.shuffled, frame.labels, frame.weights, len(self.sizes))
-        return boot[:, :, 0], self.counts / self.sizes
-
-    def _hypergeometric(self) -> Floats:
-        rng = generator(self.settings.seed, "dealt", *self.name)
+    @cached_property
+    def null(self) -> Floats:
+        """Hits per group ``(b, g)`` under permuted labels, as rates."""
+        if self.frame.conditional:
+            means = permuted_means(self.shuffled, self.frame.permutations, len(self.sizes))
+            return means[:, :, 0]
+        rng, n = generator(self.settings.seed, "dealt", *self.name), self.settings.n_permutations
         hits = rng.multivariate_hypergeometric(
-            self.sizes,
-            int(self.counts.sum()),
-            size=self.settings.n_permutations,
-            method="marginals",
+            self.sizes, int(self.counts.sum()), size=n, method="marginals"
         )
         return hits / self.sizes
 
-    def _permuted(self) -> Floats:
-        return permuted_means(self.shuffled, self.frame.permutations, len(self.sizes))[:, :, 0]
+    @cached_property
+    def pairs(self) -> Floats | None:
+        """Rates ``(b, g)`` of the draws that pair two audits of the same images."""
+        pairing = self.frame.pairing
+        return None if pairing is None else self._resampled(pairing)
+
+    @cached_property
+    def shuffled(self) -> Floats:
+        """The hits over the images, ``(n, 1)``, in an order of this outcome's own; for draws that
+        are shared."""
+        return self.hits[self.frame.anonymous(*self.name), None].astype(np.float64)
+
+    def _resampled(self, copies: Draws[np.uint8]) -> Floats:
+        return resampled_means(self.shuffled, self.frame.labels, copies, len(self.sizes))[:, :, 0]
 
     @property
     def deviations(self) -> Floats:

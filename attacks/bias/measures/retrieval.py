@@ -20,12 +20,15 @@ k must not exceed half of the images: at k = N every skew is 0, however biased t
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attacks.bias.measures.draws import Floats, Ints, Labels
+from attacks.bias.measures.frame import Frame
 from attacks.bias.measures.group_sums import permuted_sums
+from attacks.bias.measures.inference import Settings
 from clipprobe.errors import ConfigError
 
 TARGETS = ("dataset", "uniform")
@@ -56,13 +59,18 @@ def top_weights(scores: Floats, k: int) -> Floats:
         >>> top_weights(np.array([0.9, 0.5, 0.5, 0.1]), 2).tolist()
         [1.0, 0.5, 0.5, 0.0]
     """
-    order = np.argsort(-scores, kind="stable")
-    ranked = scores[order]
-    starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])  # one block per tied score
-    sizes = np.diff(np.r_[starts, len(ranked)])
+    order, starts, sizes = tied_blocks(scores)
     result = np.empty(len(scores))
     result[order] = np.repeat(np.clip(k - starts, 0, sizes) / sizes, sizes)
     return result
+
+
+def tied_blocks(scores: Floats) -> tuple[Ints, Ints, Ints]:
+    """The ranking, best first, ``(n,)``, and start and size of each block of tied scores."""
+    order = np.argsort(-scores, kind="stable")
+    ranked = scores[order]
+    starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])
+    return order, starts, np.diff(np.r_[starts, len(ranked)])
 
 
 def permuted_counts(
@@ -147,13 +155,71 @@ def ranked_membership(scores: Floats, labels: Ints | Labels, n_groups: int) -> F
     Returns:
         ``(n, n_groups)`` or ``(b, n, n_groups)``.
     """
-    order = np.argsort(-scores, kind="stable")
+    order, starts, sizes = tied_blocks(scores)
     one_hot = np.eye(n_groups)[labels[..., order]]
-    ranked = scores[order]
-    starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])
-    if len(starts) == len(ranked):
+    if len(starts) == len(scores):
         return one_hot
-    sizes = np.diff(np.r_[starts, len(scores)])
     shares = np.add.reduceat(one_hot, starts, axis=-2) / sizes[:, None]
     result: Floats = np.repeat(shares, sizes, axis=-2)
     return result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopK:
+    """Images of each group in the top ``k`` of ``m`` texts.
+
+    ``counts``: as seen, ``(m, n_groups)``. ``effective``: independent places among them, ``(m,)``.
+    ``null``: under permuted labels, ``(n_permutations, m, n_groups)``, with the ``null_sizes`` of
+    the groups, ``(n_permutations, n_groups)``.
+    """
+
+    k: int
+    counts: Floats
+    effective: Floats
+    null: Floats
+    null_sizes: Floats
+
+    def how(self, item: int) -> str:
+        """How the intervals of a text's figures were made."""
+        if self.effective[item] == self.k:
+            return f"Wilson on {self.k} places"
+        return (
+            f"Wilson on an effective {self.effective[item]:.1f} of {self.k} places, as images of "
+            "one cluster count as one"
+        )
+
+
+def top_k(frame: Frame, settings: Settings) -> TopK:
+    """The top k of a frame: counted at the first call, remembered for the next.
+
+    Raises:
+        ConfigError: k is below 10 or above half of the images.
+    """
+    k = resolve_k(settings.k, len(frame.labels))
+    top = frame.cache.get(("top", k))
+    if not isinstance(top, TopK):
+        top = frame.cache[("top", k)] = _count(frame, k)
+    return top
+
+
+def _count(frame: Frame, k: int) -> TopK:
+    labels, n_groups = frame.labels, len(frame.sizes)
+    members = np.stack([top_weights(s, k) for s in frame.scores.T], axis=1)
+    null, null_sizes = permuted_counts(members, frame.permutations, n_groups)
+    return TopK(
+        k=k,
+        counts=members.T @ np.eye(n_groups)[labels],
+        effective=_effective(frame, members, k),
+        null=null,
+        null_sizes=null_sizes,
+    )
+
+
+def _effective(frame: Frame, members: Floats, k: int) -> Floats:
+    """Independent places among ``k``, ``(m,)``: k without clusters; with them k over the mean
+    number of places that a place's cluster has (Kish 1965), as if a cluster's images were copies.
+    """
+    if frame.clusters is None:
+        return np.full(members.shape[1], float(k))
+    of_cluster = [np.bincount(frame.clusters, weights=column) for column in members.T]
+    return np.array([min(float(k), k**2 / float(sizes @ sizes)) for sizes in of_cluster])

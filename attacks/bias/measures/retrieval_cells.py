@@ -11,12 +11,9 @@ import numpy as np
 from attacks.bias.measures import retrieval
 from attacks.bias.measures.cells import Cell, Key
 from attacks.bias.measures.draws import Floats
-from attacks.bias.measures.frame import Frame
-from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.ndkl_floor import NdklFloors
 from attacks.bias.measures.places import wilson_shares
 from attacks.bias.measures.subjects import Subjects, floor
-from attacks.bias.measures.top_k import TopK, top_k
 
 SKEW = Key("skew@k")
 MAX_SKEW = Key("skew@k", contrast="largest", text="max skew@k")
@@ -24,17 +21,14 @@ MIN_SKEW = Key("skew@k", contrast="smallest", text="min skew@k")
 NDKL = Key("ndkl")
 
 
-def retrieval_cells(
-    frame: Frame, items: Sequence[str], probe: str, settings: Settings
-) -> list[Cell]:
+def retrieval_cells(subjects: Subjects, items: Sequence[str]) -> list[Cell]:
     """Skew of every group, MaxSkew, MinSkew and NDKL of every item, for both targets."""
-    subjects = Subjects(frame=frame, probe=probe, settings=settings)
-    cells = subjects.hidden(SKEW, items)
+    frame, cells = subjects.frame, subjects.hidden(SKEW, items)
     n_groups = len(frame.column.levels)
     if n_groups < 2:
         return cells
     sizes = np.array(frame.sizes, dtype=np.float64)
-    top, floors = top_k(frame, settings), NdklFloors(frame)
+    top, floors = retrieval.top_k(frame, subjects.settings), NdklFloors(frame)
     for j, item in enumerate(items):
         ranked = retrieval.ranked_membership(frame.scores[:, j], frame.labels, n_groups)
         random = floors(j)
@@ -62,7 +56,7 @@ def retrieval_cells(
 class _Skews:
     """Skews of one text for one target, ``(n_groups,)``, with their intervals and null."""
 
-    def __init__(self, top: TopK, item: int, shares: Floats, null_shares: Floats) -> None:
+    def __init__(self, top: retrieval.TopK, item: int, shares: Floats, null_shares: Floats) -> None:
         self.top, self.item, self.shares = top, item, shares
         self.value = retrieval.skews(top.counts[item], shares)
         self.null = retrieval.skews(top.null[:, item], null_shares)

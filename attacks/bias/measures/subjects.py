@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from attacks.bias.measures.cells import Cell, Key, Status, hidden_cells
+from attacks.bias.measures.cells import Cell, Key, Status
 from attacks.bias.measures.draws import Floats
 from attacks.bias.measures.frame import Frame, comparisons
 from attacks.bias.measures.inference import Settings
-from clipprobe.statistics import permutation_p
+from clipprobe.statistics import Estimate, permutation_p
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +104,14 @@ class Subject:
             fields["p"] = self.p(value, null) if two_sided else permutation_p(value, null)
         return fields
 
+    def of_estimate(self, estimate: Estimate, how: str = "") -> dict[str, Any]:
+        """Value and interval, as far as the status allows them; ``how`` opens the method."""
+        if not self.inferred:
+            return {"value": estimate.value, "method": "value only"}
+        method = how + estimate.method
+        ends = {"low": estimate.low, "high": estimate.high}
+        return {"value": estimate.value, **ends, "method": method}
+
     def p(self, value: float, null: Floats) -> float:
         """Two-sided p of a difference; where strata differ permuted ones are not centred on 0."""
         centre = null.mean() if self.frame.strata is not None else 0.0
@@ -119,8 +127,25 @@ class Subjects:
     settings: Settings
 
     def hidden(self, key: Key, items: Sequence[str]) -> list[Cell]:
-        """Cells of groups that are not shown."""
-        return hidden_cells(self.frame.column, items, probe=self.probe, key=key)
+        """Cells of groups that are not shown: named, without a number and without their size."""
+        column = self.frame.column
+        return [
+            Cell(
+                probe=self.probe,
+                key=key,
+                item=item,
+                column=column.name,
+                group=level,
+                reference="",
+                n=0,
+                n_reference=0,
+                status="insufficient",
+                method="none",
+                reason=column.why_hidden(level),
+            )
+            for level in column.hidden
+            for item in items
+        ]
 
     def each(self, reference: str = "") -> list[Subject]:
         """Every group by itself."""
@@ -130,9 +155,8 @@ class Subjects:
 
     def whole(self, reference: str = "") -> Subject:
         """All groups, each a side of its own where it comes to their sizes."""
-        status, reason = self.frame.judge_all()
         groups = list(range(len(self.frame.sizes)))
-        return self._make(groups, [], "", reference, status, reason)
+        return self._of(groups, [], "", reference, sides=[[g] for g in groups])
 
     def together(self) -> Subject:
         """All groups as one side."""
@@ -151,19 +175,15 @@ class Subjects:
             for g, others in comparisons(len(levels), mirrored=mirrored)
         ]
 
-    def _of(self, groups: list[int], others: list[int], group: str, reference: str) -> Subject:
-        status, reason = self.frame.judge(*([groups, others] if others else [groups]))
-        return self._make(groups, others, group, reference, status, reason)
-
-    def _make(
+    def _of(
         self,
         groups: list[int],
         others: list[int],
         group: str,
         reference: str,
-        status: Status,
-        reason: str,
+        sides: Sequence[list[int]] = (),
     ) -> Subject:
+        status, reason = self.frame.judge(*(sides or ([groups, others] if others else [groups])))
         n, n_reference = (sum(self.frame.sizes[g] for g in side) for side in (groups, others))
         return Subject(
             frame=self.frame, probe=self.probe, settings=self.settings, groups=groups,

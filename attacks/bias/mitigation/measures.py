@@ -47,80 +47,78 @@ class Change(AsJson):
     difference: Estimate
     p: float = float("nan")
 
-
-def too_small(column: GroupColumn, fit: NDArray[np.bool_]) -> bool:
-    """Whether a group has under :data:`LEAST` images in the fitting half ``(n,)`` or the other."""
-    sizes = [
-        int((half & (column.labels == level)).sum())
-        for half in (fit, ~fit)
-        for level in range(len(column.levels))
-    ]
-    return len(column.levels) < 2 or min(sizes) < LEAST
+    @classmethod
+    def unknown(cls, measure: str, about: str, gone: Estimate) -> Change:
+        """One of which nothing can be said, for the reason of ``gone``."""
+        return cls(measure=measure, about=about, before=gone, after=gone, difference=gone)
 
 
-def aligned_change(
-    column: GroupColumn,
-    before: Floats,
-    after: Floats,
-    fit: NDArray[np.bool_],
-    clusters: Ints | None,
-    *,
-    n_boot: int,
-    seed: int,
-) -> Change:
-    """Aligned d of one group column before and after.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Halves:
+    """A group column over two halves of the images: one fits, the other scores.
 
-    Args:
-        before, after: Cosines ``(n, m)`` of all images with the words.
-        fit: Whether an image is of the fitting half, ``(n,)``.
-        clusters: ``(n,)`` or None.
+    ``fit``: whether an image is of the fitting half, ``(n,)``. ``clusters``: ``(n,)`` or None.
+    ``n_boot``, ``seed``: of the intervals on the other half.
     """
-    about = column.heading
-    scoring = (column.labels >= 0) & ~fit
-    if too_small(column, fit):
-        gone = undefined(HALF_TOO_SMALL, n=int(scoring.sum()))
-        return Change(measure="aligned d", about=about, before=gone, after=gone, difference=gone)
-    first, second = relative(before), relative(after)
-    signs = _signs(column, first, fit)
-    draws = scoring_draws(column, scoring, clusters, n_boot=n_boot, seed=seed)
 
-    def aligned(scores: Floats, weights: Floats | None) -> Floats:
-        return _aligned(column, scores, signs, scoring, weights)
+    column: GroupColumn
+    fit: NDArray[np.bool_]
+    clusters: Ints | None
+    n_boot: int
+    seed: int
 
-    n = int(scoring.sum())
-    values = [float(aligned(scores, None)[0]) for scores in (first, second)]
-    boots = [aligned(scores, draws) for scores in (first, second)]
+    @property
+    def fitting(self) -> NDArray[np.bool_]:
+        """The images of the groups that fit, ``(n,)``."""
+        return (self.column.labels >= 0) & self.fit
+
+    @property
+    def scoring(self) -> NDArray[np.bool_]:
+        """The images of the groups that score, ``(n,)``."""
+        return (self.column.labels >= 0) & ~self.fit
+
+    @property
+    def too_small(self) -> bool:
+        """Whether a group has under :data:`LEAST` images in one of the halves."""
+        levels, labels = range(len(self.column.levels)), self.column.labels
+        sizes = [
+            int((half & (labels == g)).sum()) for half in (self.fit, ~self.fit) for g in levels
+        ]
+        return len(levels) < 2 or min(sizes) < LEAST
+
+    def draws(self, n_boot: int) -> Floats:
+        """Bootstrap copies ``(n_boot, n)`` of the scoring half, within groups, clusters whole."""
+        labels, clusters = self.column.labels[self.scoring], self.clusters
+        own = (
+            None if clusters is None else np.unique(clusters[self.scoring], return_inverse=True)[1]
+        )
+        rng = generator(self.seed, "mitigation", self.column.name)
+        weights = bootstrap_weights(labels, own, n_boot, rng)
+        return np.concatenate([chunk.astype(np.float64) for chunk in weights])
+
+
+def aligned_change(halves: Halves, before: Floats, after: Floats) -> Change:
+    """Aligned d of one group column, from cosines ``(n, m)`` of all images with the words."""
+    about, n = halves.column.heading, int(halves.scoring.sum())
+    if halves.too_small:
+        return Change.unknown("aligned d", about, undefined(HALF_TOO_SMALL, n=n))
+    tables = (relative(before), relative(after))
+    signs, draws = _signs(halves, tables[0]), halves.draws(halves.n_boot)
+    first, second = (float(_aligned(halves, x, signs, halves.scoring)[0]) for x in tables)
+    boot, boot_after = (_aligned(halves, x, signs, halves.scoring, draws) for x in tables)
     return Change(
         measure="aligned d",
         about=about,
-        before=_estimate(values[0], boots[0], n),
-        after=_estimate(values[1], boots[1], n),
-        difference=_estimate(values[1] - values[0], boots[1] - boots[0], n),
+        before=_estimate(first, boot, n),
+        after=_estimate(second, boot_after, n),
+        difference=_estimate(second - first, boot_after - boot, n),
     )
 
 
-def aligned_value(
-    column: GroupColumn, before: Floats, after: Floats, fit: NDArray[np.bool_], *, on_fit: bool
-) -> float:
+def aligned_value(halves: Halves, before: Floats, after: Floats, *, on_fit: bool) -> float:
     """Aligned d after a mitigation on one half, without an interval: to choose, or as a control."""
-    part = (column.labels >= 0) & (fit if on_fit else ~fit)
-    signs = _signs(column, relative(before), fit)
-    return float(_aligned(column, relative(after), signs, part, None)[0])
-
-
-def scoring_draws(
-    column: GroupColumn,
-    scoring: NDArray[np.bool_],
-    clusters: Ints | None,
-    *,
-    n_boot: int,
-    seed: int,
-) -> Floats:
-    """Bootstrap copies ``(n_boot, n)`` of the scoring half, within groups, clusters whole."""
-    own = None if clusters is None else np.unique(clusters[scoring], return_inverse=True)[1]
-    rng = generator(seed, "mitigation", column.name)
-    weights = bootstrap_weights(column.labels[scoring], own, n_boot, rng)
-    return np.concatenate([chunk.astype(np.float64) for chunk in weights])
+    part = halves.fitting if on_fit else halves.scoring
+    return float(_aligned(halves, relative(after), _signs(halves, relative(before)), part)[0])
 
 
 def groups_of(n_levels: int) -> Sequence[int]:
@@ -128,22 +126,20 @@ def groups_of(n_levels: int) -> Sequence[int]:
     return [1] if n_levels == 2 else range(n_levels)
 
 
-def _signs(column: GroupColumn, scores: Floats, fit: NDArray[np.bool_]) -> Floats:
+def _signs(halves: Halves, scores: Floats) -> Floats:
     """Signs ``(comparisons, m)`` of d on the fitting half."""
-    part = (column.labels >= 0) & fit
-    values = _d(scores[part], column.labels[part], len(column.levels), None)[0]
-    result: Floats = np.sign(values)
+    result: Floats = np.sign(_d(halves.column, scores, halves.fitting, None)[0])
     return result
 
 
 def _aligned(
-    column: GroupColumn,
+    halves: Halves,
     scores: Floats,
     signs: Floats,
     part: NDArray[np.bool_],
-    weights: Floats | None,
+    weights: Floats | None = None,
 ) -> Floats:
-    values = _d(scores[part], column.labels[part], len(column.levels), weights) * signs
+    values = _d(halves.column, scores, part, weights) * signs
     result: Floats = np.where(np.isnan(values), 0.0, values).mean(axis=(1, 2))
     return result
 
@@ -170,27 +166,20 @@ def accuracy_change(
     )
 
 
-def no_accuracy() -> Change:
-    """Where no labelled images were given."""
-    gone = undefined("no labelled images were given to measure it on (--utility)")
-    return Change(
-        measure="zero-shot accuracy", about="no data", before=gone, after=gone, difference=gone
-    )
-
-
 def right_answers(images: Floats, classes: Floats, labels: Sequence[int]) -> NDArray[np.bool_]:
     """Whether the nearest class is the label, for unit vectors ``(n, d)`` and ``(c, d)``."""
     return np.asarray((images @ classes.T).argmax(axis=1) == np.asarray(labels), dtype=bool)
 
 
-def _d(scores: Floats, labels: Ints, n_levels: int, weights: Floats | None) -> Floats:
+def _d(
+    column: GroupColumn, scores: Floats, part: NDArray[np.bool_], weights: Floats | None
+) -> Floats:
     """``(b, n_comparisons, m)``: the later of two groups against the earlier; else each, the
     rest."""
+    labels, own = column.labels[part], scores[part]
     copies = np.ones((1, len(labels))) if weights is None else weights
-    return np.stack(
-        [weighted_effect_sizes(scores, labels == group, copies) for group in groups_of(n_levels)],
-        axis=1,
-    )
+    groups = groups_of(len(column.levels))
+    return np.stack([weighted_effect_sizes(own, labels == g, copies) for g in groups], axis=1)
 
 
 def _estimate(value: float, draws: Floats, n: int) -> Estimate:

@@ -14,7 +14,7 @@ from attacks.bias.mitigation.utility import Labels, Utility, find_labels
 from attacks.bias.mitigation.work import Work
 from attacks.bias.people import People, read_people
 from attacks.bias.probes.occupations import default_occupations
-from attacks.bias.prompts import check_words
+from attacks.bias.probes.word_lists import check_words
 from attacks.bias.sections.caveats import caveats_of
 from clipprobe.errors import ConfigError
 from clipprobe.memory import fitting_batch
@@ -122,18 +122,12 @@ class _Mitigation:
         if self.utility is not None:
             utility = Utility.read(clip, self.utility, self.templates, settings.workers)
         work = Work(
-            clip=clip, inputs=images, people=people, words=self.words,
-            templates=self.templates, prompts=prompts, n_units=settings.n_units,
-            lam=settings.lam, n_boot=settings.n_boot, batch_size=settings.batch_size,
-            seed=settings.seed, utility=utility, advance=settings.progress or (lambda n: None),
+            clip=clip, settings=settings, inputs=images, people=people, words=self.words,
+            templates=self.templates, prompts=prompts, utility=utility,
         )  # fmt: skip
         mitigated, absent = work.run(self.methods)
-        report = MitigationReport(
-            results=mitigated, absent=absent, columns=people.columns, words=self.words,
-            templates=self.templates, prompts=prompts, n_images=len(images),
-            n_scored=int((~work.fit).sum()), provenance=clip.provenance(),
-            caveats=caveats_of(clip, people, self.people.notes), seed=settings.seed,
-        )  # fmt: skip
+        caveats = caveats_of(clip, people, self.people.notes)
+        report = MitigationReport(work=work, results=mitigated, absent=absent, caveats=caveats)
         return report.outcome()
 
 

@@ -6,29 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.mitigation.lead import lead_of
 from attacks.bias.mitigation.measures import LEAST
-from attacks.bias.sections.caveats import (
-    Caveats,
-    limits_section,
-    method_section,
-    question_section,
-)
-from clipprobe.report import (
-    Block,
-    Chart,
-    Numbers,
-    Page,
-    Paragraph,
-    Section,
-    Table,
-    Warning,
-)
+from attacks.bias.sections.caveats import Caveats, limits_section, method_section, question_section
+from clipprobe.report import Block, Chart, Numbers, Page, Paragraph, Section, Table, Warning
 from clipprobe.study import Outcome
 
 if TYPE_CHECKING:
-    from attacks.bias.mitigation.work import MitigationResult
+    from attacks.bias.mitigation.work import MitigationResult, Work
 
 WHAT = {
     "projection": "Calibrated projection of the texts (Chuang et al. 2023, arXiv:2302.00070)",
@@ -42,33 +27,29 @@ WHAT = {
 class MitigationReport:
     """Mitigations that were measured, ready to be written.
 
-    ``absent``: methods that the model does not allow -> why. ``columns``: the target first, then
-    the other attributes. ``n_scored``: images of the half that fitted nothing.
-    ``caveats``: what is known about the images.
+    ``work``: what was done to which images. ``absent``: methods that the model does not allow ->
+    why. ``caveats``: what is known about the images.
     """
 
+    work: Work
     results: Sequence[MitigationResult]
     absent: Mapping[str, str]
-    columns: Sequence[GroupColumn]
-    words: Sequence[str]
-    templates: Sequence[str]
-    prompts: Mapping[str, str]
-    n_images: int
-    n_scored: int
-    provenance: Mapping[str, Any]
     caveats: Caveats
-    seed: int
 
     def outcome(self) -> Outcome[None]:
         """What is written."""
-        people = self.caveats.people
-        provenance = {**self.provenance, "dataset": people.description, "seed": self.seed}
+        work, people = self.work, self.work.people
+        provenance = {
+            **work.clip.provenance(),
+            "dataset": people.description,
+            "seed": work.settings.seed,
+        }
         return Outcome(
             value=None,
             files=self.files(),
             summary=self.summary,
             page=lambda run: _page(run.read_json("summary.json"), self.caveats, provenance),
-            used=self.n_images,
+            used=len(work.inputs),
             **people.counts,
         )
 
@@ -82,18 +63,20 @@ class MitigationReport:
 
     def summary(self) -> dict[str, Any]:
         """The content of ``summary.json``."""
-        failed = len(self.caveats.people.failures)
+        work, failed = self.work, len(self.work.people.failures)
+        target, *others = work.people.columns
+        n_scored = int((~work.halves[0].fit).sum())
         return {
             "kind": "bias-mitigation",
             "headline": _headline(self.results),
-            "column": self.columns[0].heading,
-            "others": [column.heading for column in self.columns[1:]],
-            "n": {"pictures": self.n_images, "scored": self.n_scored, "failed": failed},
-            "words": list(self.words),
-            "templates": list(self.templates),
-            "group_prompts": dict(self.prompts),
-            "methods": [one.to_json() for one in self.results],
-            "absent": dict(self.absent),
+            "column": target.heading,
+            "others": [column.heading for column in others],
+            "n": {"pictures": len(work.inputs), "scored": n_scored, "failed": failed},
+            "words": work.words,
+            "templates": work.templates,
+            "group_prompts": work.prompts,
+            "methods": self.results,
+            "absent": self.absent,
             **self.caveats.summary,
         }
 

@@ -9,20 +9,13 @@ there are more than two.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.measures.draws import Floats, Ints
 from attacks.bias.measures.subjects import percentile_interval
-from attacks.bias.mitigation.measures import (
-    HALF_TOO_SMALL,
-    Change,
-    groups_of,
-    scoring_draws,
-    too_small,
-)
+from attacks.bias.mitigation.measures import HALF_TOO_SMALL, Change, Halves, groups_of
 from clipprobe.statistics import (
     Estimate,
     auroc_estimate,
@@ -35,29 +28,17 @@ MEASURE = "linear probe AUC"
 _DRAWS = 500  # each sorts nothing, but sums over all images and groups
 
 
-def separability_change(
-    column: GroupColumn,
-    before: Floats,
-    after: Floats,
-    fit: NDArray[np.bool_],
-    clusters: Ints | None,
-    *,
-    n_boot: int,
-    seed: int,
-) -> Change:
+def separability_change(halves: Halves, before: Floats, after: Floats) -> Change:
     """The probe's AUC on image vectors ``(n, d)`` before and after a mitigation."""
-    about = column.heading
-    here = column.labels >= 0
-    scoring = here & ~fit
+    about, labels, scoring = halves.column.heading, halves.column.labels, halves.scoring
     n = int(scoring.sum())
-    if too_small(column, fit):
-        gone = undefined(HALF_TOO_SMALL, n=n)
-        return Change(measure=MEASURE, about=about, before=gone, after=gone, difference=gone)
-    labels, own = column.labels, None if clusters is None else clusters[scoring]
-    draws = scoring_draws(column, scoring, clusters, n_boot=min(n_boot, _DRAWS), seed=seed)
+    if halves.too_small:
+        return Change.unknown(MEASURE, about, undefined(HALF_TOO_SMALL, n=n))
+    own = None if halves.clusters is None else halves.clusters[scoring]
+    draws = halves.draws(min(halves.n_boot, _DRAWS))
     changes: list[tuple[Estimate, Floats]] = []
     for vectors in (before, after):
-        auc = _probe(vectors[here & fit], labels[here & fit], vectors[scoring])
+        auc = _probe(vectors[halves.fitting], labels[halves.fitting], vectors[scoring])
         boot = _auc(auc, labels[scoring], draws)
         changes.append((_estimate(auc, labels[scoring], own, boot), boot))
         if after is before:
@@ -65,10 +46,8 @@ def separability_change(
             break
     (a, boot_a), (b, boot_b) = changes
     if after is before:
-        difference = Estimate(
-            value=0.0, low=math.nan, high=math.nan, n=n, method="none",
-            reason="this method changes texts, not the images' vectors",
-        )  # fmt: skip
+        gone = undefined("this method changes texts, not the images' vectors", n=n)
+        difference = replace(gone, value=0.0)
     elif np.ptp(boot_a) == 0 or np.ptp(boot_b) == 0:
         difference = difference_of_estimates(b, a, n=n, why="one tells all groups apart")
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge
 from pydantic import BeforeValidator
@@ -14,12 +14,7 @@ from pydantic.dataclasses import dataclass
 from attacks.bias.settings import Advance, AnnotatedImages, Bootstrap, WordList
 from clipprobe.errors import ConfigError
 from clipprobe.settings import Flag, Texts, lines_if_path
-from clipprobe.settings.shared import Inference, Output, Random
-
-if TYPE_CHECKING:
-    from clipprobe.settings.shared import ImagesLike
-else:
-    ImagesLike = Any
+from clipprobe.settings.shared import ImagesLike, Inference, Output, Random
 
 Method = Literal["projection", "clip-clip", "ablation"]
 METHODS: tuple[Method, ...] = ("projection", "clip-clip", "ablation")

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from attacks.bias.evidence.answers import LabelSet
 from attacks.bias.measures.draws import Floats
+from attacks.bias.people import decode_all
 from clipprobe.data.label_names import refuse_codes
 from clipprobe.errors import DataError
-from clipprobe.zeroshot.prompts import fill
-from clipprobe.zeroshot.text_bank import ruled, sentence_means
 
 if TYPE_CHECKING:
     from clipprobe.data import Dataset, ImageRecord
@@ -64,25 +64,12 @@ class Utility:
         cls, clip: Clip, labelled_images: Labels, templates: Sequence[str], workers: int
     ) -> Utility:
         """Decode every image once, and encode the classes."""
-        from clipprobe.data import stream_batches
-
         names = labelled_images.classes
-        index = {name: i for i, name in enumerate(names)}
-        images: list[Any] = []
-        labels: list[int] = []
-        for batch in stream_batches(
-            labelled_images.records,
-            clip.preprocess.to_grid,
-            batch_size=64,
-            workers=workers,
-            allow_none=True,
-        ):
-            images += batch.items
-            labels += [index[str(record.label)] for record in batch.records]
-        sentences = [fill(templates, name, articles=True) for name in names]
+        classes = LabelSet(name="classes", labels=names, templates=tuple(templates))
+        decoded = decode_all(labelled_images.records, clip.preprocess, workers)
         return cls(
             name=labelled_images.dataset.name,
-            images=images,
-            classes=ruled(clip, names, sentence_means(clip.encode_texts, sentences)),
-            labels=labels,
+            images=decoded.items,
+            classes=classes.vectors(clip.encode_texts, clip),
+            labels=[names.index(str(record.label)) for record in decoded.records],
         )

@@ -1,11 +1,18 @@
-"""Word lists that ship with clipprobe, each with its source, licence and caveat."""
+"""Word lists that ship with clipprobe, each with its source, licence and caveat; and the user's.
+
+The choice of words and templates decides a good part of any bias figure, so both are written out
+in the report and belong to the run's configuration.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
+
+from clipprobe.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +61,7 @@ class WordTest:
 @cache
 def concepts() -> WordList:
     """The 29 concepts of Berg et al. (2022)."""
-    loaded = _read("concepts.yaml")
+    loaded = read_yaml("words/concepts.yaml")
     return WordList(**(loaded | {"words": tuple(loaded["words"])}))
 
 
@@ -63,7 +70,7 @@ def word_pairs() -> tuple[WordPair, ...]:
     """Every pair of word sets, in the order of the file."""
     return tuple(
         WordPair(**(pair | {"first": tuple(pair["first"]), "second": tuple(pair["second"])}))
-        for pair in _read("pairs.yaml")["pairs"]
+        for pair in read_yaml("words/pairs.yaml")["pairs"]
     )
 
 
@@ -77,13 +84,29 @@ def word_tests() -> tuple[WordTest, ...]:
             targets=pairs[test["targets"]],
             attributes=pairs[test["attributes"]],
         )
-        for test in _read("pairs.yaml")["tests"]
+        for test in read_yaml("words/pairs.yaml")["tests"]
     )
 
 
-def _read(name: str) -> dict[str, Any]:
+def check_words(words: Sequence[str]) -> tuple[str, ...]:
+    """The words, stripped.
+
+    Raises:
+        ConfigError: there is none, one is empty, or one stands there twice.
+    """
+    cleaned = tuple(word.strip() for word in words)
+    if not cleaned or not all(cleaned):
+        raise ConfigError("The word list is empty or holds an empty word: give one word per line.")
+    twice = sorted({word for word in cleaned if cleaned.count(word) > 1})
+    if twice:
+        raise ConfigError(f"The word list holds {twice[0]!r} twice: keep one of them.")
+    return cleaned
+
+
+def read_yaml(name: str) -> dict[str, Any]:
+    """A file of the data that ship with the bias report."""
     import yaml
 
-    file = resources.files("clipprobe") / "assets" / "bias" / "words" / name
+    file = resources.files("clipprobe") / "assets" / "bias" / name
     loaded: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
     return loaded

@@ -14,15 +14,8 @@ from attacks.bias.asking import ask_all
 from attacks.bias.groups.suppression import n_taking_part
 from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.prepared import Prepared, prepare
-from attacks.bias.report.comparison_page import comparison_page
-from attacks.bias.report.differences import (
-    KIND,
-    TABLE,
-    differences_table,
-    figures_of,
-    find_differences,
-    summarise,
-)
+from attacks.bias.report.comparison_page import comparison_outcome
+from attacks.bias.report.differences import KIND, figures_of, summarise
 from attacks.bias.sections.caveats import Caveats
 from attacks.bias.settings import BiasAudit
 from clipprobe.errors import ConfigError, DataError
@@ -34,7 +27,7 @@ if TYPE_CHECKING:
     from clipprobe.runs import Run
 
 
-def prepare_against(settings: BiasAudit, clip: Clip | None) -> Plan[None]:
+def prepare_against(settings: BiasAudit, clip: Clip | None) -> Plan[Any]:
     """Refuse what cannot be paired, and plan the comparison."""
     other = settings.against
     if other is None:
@@ -55,7 +48,7 @@ def prepare_against(settings: BiasAudit, clip: Clip | None) -> Plan[None]:
     )
 
 
-def _execute(audit: Prepared, other: Clip, run: Run) -> Outcome[None]:
+def _execute(audit: Prepared, other: Clip, run: Run) -> Outcome[Any]:
     people, evidence = audit.ask(run)
     people, sample = audit.sample(people, paired=True)
     first, missing = ask_all(audit.questions, audit.options, evidence, sample)
@@ -70,17 +63,10 @@ def _execute(audit: Prepared, other: Clip, run: Run) -> Outcome[None]:
         (first, second),
         (audit.provenance(), other.provenance()),
         seed=audit.settings.seed,
-        notes=caveats.notes,
         limits=caveats.limits,
     )
-    return Outcome(
-        value=None,
-        files=[(TABLE, differences_table(summary["differences"]))],
-        summary=lambda: summary,
-        page=lambda run: comparison_page(summary),
-        used=n_taking_part(first.columns),
-        **people.counts,
-    )
+    summary["warnings"] = list(caveats.notes)
+    return comparison_outcome(summary, used=n_taking_part(first.columns), **people.counts)
 
 
 def compared(
@@ -88,14 +74,12 @@ def compared(
     provenances: tuple[Mapping[str, Any], Mapping[str, Any]],
     *,
     seed: int,
-    notes: Sequence[str],
     limits: Sequence[str],
 ) -> dict[str, Any]:
     """The summary of both models' figures and their paired differences.
 
     Args:
         evaluations: Of A and of B, over one sample. provenances: theirs.
-        notes: What a reader must know about the data.
     Raises:
         DataError: there is no figure that both can show.
     """
@@ -103,23 +87,15 @@ def compared(
         figures_of([cell.to_row() | {"draws": cell.draws} for cell in one.cells])
         for one in evaluations
     )
-    rows = find_differences(first, second, paired=True)
-    if not rows:
-        raise DataError("Nothing could be compared: no group is large enough to be shown.")
     used = n_taking_part(evaluations[0].columns)
-    return summarise(
-        rows,
-        runs={
-            side: {"name": side.upper(), "used": used, "seed": seed, **_about(provenance)}
-            for side, provenance in zip("ab", provenances, strict=True)
-        },
-        first=first,
-        second=second,
-        paired=True,
-        warnings=notes,
-        settings=(),
-        limits=limits,
-    )
+    runs = {
+        side: {"name": side.upper(), "used": used, "seed": seed, **_about(provenance)}
+        for side, provenance in zip("ab", provenances, strict=True)
+    }
+    summary = summarise(first, second, runs=runs, paired=True, limits=limits)
+    if not summary["differences"]:
+        raise DataError("Nothing could be compared: no group is large enough to be shown.")
+    return summary
 
 
 def _about(provenance: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,22 +11,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from attacks.bias.groups.columns import SHOW_FROM
-from attacks.bias.report.comparison_page import comparison_page, comparison_text
-from attacks.bias.report.differences import (
-    KIND,
-    TABLE,
-    changes,
-    differences_table,
-    figures_of,
-    find_differences,
-    n_listed,
-    summarise,
-)
+from attacks.bias.report.comparison_page import comparison_outcome, comparison_text
+from attacks.bias.report.differences import KIND, changes, figures_of, summarise
 from attacks.bias.settings import BiasComparison
 from clipprobe.errors import RunFolderError
 from clipprobe.runs import RunView, load_run
 from clipprobe.runs.differences import differing
-from clipprobe.study import Outcome, Plan, Study
+from clipprobe.study import Plan, Study
 
 UNPAIRED = (
     "Stored runs are compared unpaired, figure by printed figure and as if their images were "
@@ -42,13 +33,7 @@ def prepare_comparison(settings: BiasComparison, clip: None = None) -> Plan[dict
     if a.path.resolve() == b.path.resolve():
         raise RunFolderError(f"{a.path} was given twice: give two runs.")
     summary = _summary(a, b)
-    outcome: Outcome[dict[str, Any]] = Outcome(
-        value=summary,
-        files=[(TABLE, differences_table(summary["differences"]))],
-        summary=lambda: summary,
-        page=lambda run: comparison_page(summary),
-        used=len(summary["differences"]),
-    )
+    outcome = comparison_outcome(summary, used=len(summary["differences"]))
     return Plan(
         config={"runs": summary["runs"], "seed": settings.seed},
         execute=lambda run: outcome,
@@ -58,27 +43,27 @@ def prepare_comparison(settings: BiasComparison, clip: None = None) -> Plan[dict
 
 
 def _summary(a: RunView, b: RunView) -> dict[str, Any]:
-    first, second = _figures(a), _figures(b)
-    rows = find_differences(first, second, paired=False)
-    if not rows:
+    views = {"a": a, "b": b}
+    summary = summarise(
+        _figures(a),
+        _figures(b),
+        runs={
+            name: {**view.about(), "used": view.manifest["counts"]["used"]}
+            for name, view in views.items()
+        },
+        paired=False,
+        limits=b.summary["limits"],
+    )
+    if not summary["differences"]:
         raise RunFolderError(
             f"{a.path} and {b.path} have no figure in common that both could show: ask both the "
             "same probes about the same group columns."
         )
     settings = _settings(a, b)
-    return summarise(
-        rows,
-        runs={
-            name: {**view.about(), "used": view.manifest["counts"]["used"]}
-            for name, view in (("a", a), ("b", b))
-        },
-        first=first,
-        second=second,
-        paired=False,
-        warnings=_warnings(settings, n_listed(first) - len(rows), n_listed(second) - len(rows)),
-        settings=[{"name": s, "a": x, "b": y} for s, x, y in settings],
-        limits=b.summary["limits"],
-    )
+    return summary | {
+        "warnings": _warnings(settings, summary["n"]["only_a"], summary["n"]["only_b"]),
+        "settings": [{"name": s, "a": x, "b": y} for s, x, y in settings],
+    }
 
 
 def _figures(view: RunView) -> dict[tuple[Any, ...], dict[str, Any]]:

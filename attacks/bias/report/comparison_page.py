@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from attacks.bias.groups.columns import heading_of
+from attacks.bias.report.differences import TABLE, differences_table
 from attacks.bias.sections.caveats import limits_section
 from attacks.bias.sections.wording import capped
-from clipprobe.report import Page, Paragraph, Section, Table, Warning
+from clipprobe.report import Block, Page, Paragraph, Section, Table, Warning
 from clipprobe.report.numbers import format_cell
 from clipprobe.report.opening import compared
-from clipprobe.report.page import Block
+from clipprobe.study import Outcome
+
+
+def comparison_outcome(summary: Mapping[str, Any], **counts: Any) -> Outcome[Any]:
+    """What a comparison writes: its table, its summary and the page made of it."""
+    return Outcome(
+        value=summary,
+        files=[(TABLE, differences_table(summary["differences"]))],
+        summary=lambda: summary,
+        page=lambda run: comparison_page(summary),
+        **counts,
+    )
 
 
 def comparison_page(summary: Mapping[str, Any]) -> Page:
@@ -32,7 +45,7 @@ def comparison_page(summary: Mapping[str, Any]) -> Page:
     ]
     for column in dict.fromkeys(row["column"] for row in rows):
         own = [row for row in rows if row["column"] == column]
-        heading = _heading(column)
+        heading = f"by {heading_of(column)}" if column else "of words about perceived groups"
         sections.append(Section(f"Differences {heading}", [_table(own, heading)]))
     sections.append(limits_section(summary["limits"], "both reports"))
     return Page(
@@ -53,14 +66,6 @@ def comparison_page(summary: Mapping[str, Any]) -> Page:
 def _named(row: Mapping[str, Any]) -> str:
     """What a difference is of, for the figure of the opening."""
     return ", ".join(part for part in (row["item"], row["measure"], row["group"]) if part)
-
-
-def _heading(column: str) -> str:
-    words = column.replace("_", " ")
-    if not words:
-        return "of words about perceived groups"
-    prefixes = ("perceived", "annotated", "self reported", "apparent")
-    return f"by {words}" if words.startswith(prefixes) else f"by annotated {words}"
 
 
 def _table(rows: list[dict[str, Any]], named: str) -> Table:

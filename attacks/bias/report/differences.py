@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -66,24 +67,22 @@ def find_differences(first: Figures, second: Figures, *, paired: bool) -> list[d
 
 
 def summarise(
-    rows: Sequence[dict[str, Any]],
-    *,
-    runs: Mapping[str, Mapping[str, Any]],
     first: Figures,
     second: Figures,
+    *,
+    runs: Mapping[str, Mapping[str, Any]],
     paired: bool,
-    warnings: Sequence[str],
-    settings: Sequence[Mapping[str, Any]],
     limits: Sequence[str],
 ) -> dict[str, Any]:
-    """The summary, in JSON types.
+    """The summary, in JSON types; warnings, and settings that differ, are added by who knows them.
 
     Args:
         runs: ``a`` and ``b`` -> name, model and images used. first, second: their figures.
-        settings: In which they differ.
+        paired: Whether ``draws`` of both are on the same resamples.
     """
     from clipprobe.runs import jsonio
 
+    rows = find_differences(first, second, paired=paired)
     tested = int(np.isfinite([row["p"] for row in rows]).sum())
     a, b = (runs[side]["name"] for side in ("a", "b"))
     how = "paired over the same images" if paired else "as if independent"
@@ -109,8 +108,8 @@ def summarise(
             "family_size": tested,
             "n_differ": sum(row["differs"] for row in rows),
             "differences": rows,
-            "warnings": warnings,
-            "settings": settings,
+            "warnings": (),
+            "settings": (),
             "limits": limits,
         }
     )
@@ -133,10 +132,7 @@ def paired_difference(a: Floats, b: Floats, value: float, n: int) -> tuple[Estim
     method = f"paired: standard error from {len(a)} common resamples, {100 * LEVEL:g} %"
     if not se > LEAST_SE:
         reason = "both are the same on every resample" if value == 0 else "no resample differs"
-        estimate = Estimate(
-            value=value, low=math.nan, high=math.nan, n=n, method=method, reason=reason
-        )
-        return estimate, math.nan
+        return _without(value, n, reason, method), math.nan
     half = float(norm.ppf(0.5 + LEVEL / 2)) * se
     estimate = Estimate(value=value, low=value - half, high=value + half, n=n, method=method)
     return estimate, float(2 * norm.sf(abs(value) / se))
@@ -222,10 +218,8 @@ def _is_extreme(row: Mapping[str, Any]) -> bool:
     return row["reference"] == LARGEST_MINUS_SMALLEST or row["measure"] in _EXTREMES
 
 
-def _without(value: float, n: int, reason: str) -> Estimate:
-    return Estimate(
-        value=value, low=math.nan, high=math.nan, n=n, method="difference only", reason=reason
-    )
+def _without(value: float, n: int, reason: str, method: str = "difference only") -> Estimate:
+    return replace(undefined(reason, n=n, method=method), value=value)
 
 
 def _side(row: Mapping[str, Any]) -> Estimate:

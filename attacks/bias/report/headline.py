@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.probes.registry import get_probe
 from attacks.bias.sections.planted import Comparison, recovery
 from clipprobe.report.numbers import decimals
-from clipprobe.statistics import Estimate, undefined
+from clipprobe.statistics import census, undefined
 
 
 def make_headline(
@@ -73,8 +72,6 @@ def share_of_tests(name: str, n_significant: int, n: int, meaning: str) -> dict[
     """A headline that counts tests: no estimate, so it has no interval."""
     if not n:
         return {"name": name, "estimate": undefined("nothing was tested", n=0), "meaning": meaning}
-    count = Estimate(
-        value=n_significant / n, low=math.nan, high=math.nan, n=n, method="count",
-        reason="a count of tests, not an estimate",
-    )  # fmt: skip
+    why = "a count of tests, not an estimate"
+    count = census(n_significant / n, n, method="count", reason=why)
     return {"name": name, "estimate": count, "meaning": meaning}

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from clipprobe.errors import RunFolderError
-from clipprobe.runs import RunView
+from clipprobe.runs import RunView, jsonio
+from clipprobe.runs.files import write_text
 
 SCHEMA_VERSION = "0.0.2"
 
@@ -30,22 +31,12 @@ def export_model_card(run: RunView, path: str | Path) -> Path:
         >>> export_model_card(load_run("runs/bias"), "card.json")
         PosixPath('card.json')
     """
-    from clipprobe.runs import jsonio
-
     if run.kind != "bias":
         raise RunFolderError(
             f"{run.path} is of the kind {run.kind!r}, and a model card is made of a bias report: "
             "give the folder of an audit bias run."
         )
-    target = Path(path)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(jsonio.dumps(model_card(run)), encoding="utf-8")
-    except OSError as error:
-        raise RunFolderError(
-            f"The model card {target} could not be written ({error.strerror}): choose another file."
-        ) from None
-    return target
+    return write_text(path, jsonio.dumps(model_card(run)))
 
 
 def model_card(run: RunView) -> dict[str, Any]:

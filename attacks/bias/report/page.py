@@ -9,18 +9,12 @@ from attacks.bias.measures.small_cells import count_groups, said_of
 from attacks.bias.probes.registry import get_probe
 from attacks.bias.report.lead import lead_of
 from attacks.bias.sections.caveats import limits_section, method_section, question_section
-from attacks.bias.sections.findings import (
-    Context,
-    association_section,
-    finding,
-    planted_section,
-)
+from attacks.bias.sections.findings import Context, association_section, finding, planted_section
 from attacks.bias.sections.limits import LIMITS, ORGANISM
 from attacks.bias.sections.rates import rates_section
 from attacks.bias.sections.skew import retrieval_section
 from attacks.bias.sections.wording import number
-from clipprobe.report import Images, Numbers, Page, Paragraph, Section, Table, Warning
-from clipprobe.report.page import Block
+from clipprobe.report import Block, Images, Numbers, Page, Paragraph, Section, Table, Warning
 
 
 def build_page(context: Context, images: Sequence[tuple[Any, str]] = ()) -> Page:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from attacks.bias.measures.cells import Cell, table_columns
@@ -23,79 +21,65 @@ from clipprobe.report import Page
 from clipprobe.study import Outcome
 
 
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """The figures of one audit, ready to be written.
+def report_outcome(
+    audit: Prepared, people: People, evaluation: Evaluation, notes: tuple[str, ...]
+) -> Outcome[None]:
+    """What the report of an audit writes; nothing about a single image.
 
-    ``people``: those who were asked about. ``evaluation``: every figure. ``notes``: what a reader
-    must know.
+    Args:
+        people: Those who were asked about. evaluation: Every figure.
+        notes: What a reader must know.
     """
+    comparisons = compare(evaluation, audit.planted)
+    power = detectable(
+        evaluation.columns,
+        people.clusters,
+        alpha=audit.numbers.alpha,
+        family_size=evaluation.family_size,
+    )
+    context = Context(
+        evaluation=evaluation,
+        caveats=Caveats(people=people, organism=bool(audit.planted), notes=notes),
+        settings=audit.numbers,
+        headline=make_headline(evaluation, comparisons),
+        made_by=audit.provenance(),
+        comparisons=comparisons,
+        questions={
+            name: question for name, question in audit.questions.items() if name in evaluation.items
+        },
+        power=tuple(power),
+    )
 
-    audit: Prepared
-    people: People
-    evaluation: Evaluation
-    notes: tuple[str, ...]
+    def page() -> Page:
+        settings = audit.settings
+        images = sample_images(people.records, settings.seed) if settings.include_images else ()
+        return build_page(context, images)
 
-    @cached_property
-    def context(self) -> Context:
-        """All that the page is made of."""
-        audit, evaluation, people = self.audit, self.evaluation, self.people
-        comparisons = compare(evaluation, audit.planted)
-        power = detectable(
-            evaluation.columns,
-            people.clusters,
-            alpha=audit.numbers.alpha,
-            family_size=evaluation.family_size,
-        )
-        return Context(
-            evaluation=evaluation,
-            caveats=Caveats(people=people, organism=bool(audit.planted), notes=self.notes),
-            settings=audit.numbers,
-            headline=make_headline(evaluation, comparisons),
-            made_by=audit.provenance(),
-            comparisons=comparisons,
-            questions={
-                name: question
-                for name, question in audit.questions.items()
-                if name in evaluation.items
-            },
-            power=tuple(power),
-        )
+    return group_outcome(context, lambda: _summary(context), page)
 
-    def outcome(self) -> Outcome[None]:
-        """What is written; nothing about a single image."""
-        return group_outcome(self.context, self.summary, self.page)
 
-    def summary(self) -> dict[str, Any]:
-        """The content of ``summary.json``."""
-        context, evaluation = self.context, self.evaluation
-        return {
-            "kind": "bias",
-            "headline": context.headline or [flagged_share(evaluation)],
-            **counted(evaluation),
-            "detectable": context.power,
-            "clusters": self.people.cluster_column,
-            "controls": list(self.people.controls),
-            "probes": {
-                name: {"words": words, "templates": templates}
-                for name, (words, templates) in context.questions.items()
-            },
-            "settings": context.settings,
-            "planted": [comparison_row(comparison) for comparison in context.comparisons],
-            "answers": {
-                name: {**answer.facts, "missing": answer.missing}
-                for name, answer in evaluation.answers.items()
-            },
-            **context.caveats.summary,
-        }
-
-    def page(self) -> Page:
-        """The report, with a few images where the user asked for them."""
-        settings = self.audit.settings
-        with_images = settings.include_images
-        return build_page(
-            self.context, sample_images(self.people.records, settings.seed) if with_images else ()
-        )
+def _summary(context: Context) -> dict[str, Any]:
+    """The content of ``summary.json``."""
+    evaluation, people = context.evaluation, context.caveats.people
+    return {
+        "kind": "bias",
+        "headline": context.headline or [flagged_share(evaluation)],
+        **counted(evaluation),
+        "detectable": context.power,
+        "clusters": people.cluster_column,
+        "controls": list(people.controls),
+        "probes": {
+            name: {"words": words, "templates": templates}
+            for name, (words, templates) in context.questions.items()
+        },
+        "settings": context.settings,
+        "planted": [comparison_row(comparison) for comparison in context.comparisons],
+        "answers": {
+            name: {**answer.facts, "missing": answer.missing}
+            for name, answer in evaluation.answers.items()
+        },
+        **context.caveats.summary,
+    }
 
 
 def group_outcome(

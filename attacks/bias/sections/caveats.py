@@ -10,8 +10,7 @@ from attacks.bias.inputs.cards import UNDOCUMENTED
 from attacks.bias.people import People
 from attacks.bias.sections.limits import LIMITS, ORGANISM
 from attacks.bias.sections.planted import planted_truth
-from clipprobe.report import Paragraph, Section, Table, Warning
-from clipprobe.report.page import Block
+from clipprobe.report import Block, Paragraph, Section, Table, Warning
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip

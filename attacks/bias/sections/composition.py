@@ -12,8 +12,7 @@ from attacks.bias.measures.retrieval_cells import MAX_SKEW
 from attacks.bias.sections.findings import Context, hidden_note
 from attacks.bias.sections.skew import MAX_COLUMNS, retrieval_section
 from attacks.bias.sections.wording import TOO_SMALL, capped, number, short, with_list
-from clipprobe.report import Chart, Paragraph, Section, Table
-from clipprobe.report.page import Block
+from clipprobe.report import Block, Chart, Paragraph, Section, Table
 
 NAME = "retrieval"
 

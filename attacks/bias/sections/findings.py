@@ -25,8 +25,7 @@ from attacks.bias.sections.wording import (
     strongest,
     towards,
 )
-from clipprobe.report import Chart, Paragraph, Section, Table
-from clipprobe.report.page import Block
+from clipprobe.report import Block, Chart, Paragraph, Section, Table
 
 SHORT = {ASSOCIATION: "d", RELATIVE: "relative d"}
 MEANING = {

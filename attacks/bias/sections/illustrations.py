@@ -22,7 +22,7 @@ def check_images(people: People) -> None:
     Raises:
         ConfigError: there are none, or no card says under which licence they stand.
     """
-    if people.embeddings is not None or people.predictions is not None:
+    if people.data.embeddings is not None or people.data.predictions is not None:
         raise ConfigError(
             "--include-images was given, but the audit starts from a file without images: give "
             "--images, or leave it out."

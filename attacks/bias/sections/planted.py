@@ -15,7 +15,6 @@ the relative d; else it is the d of the word alone.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +25,7 @@ from attacks.bias.measures.cells import ASSOCIATION, RELATIVE, Cell
 from attacks.bias.measures.evaluation import Evaluation
 from clipprobe.errors import DataError, UnknownModelError
 from clipprobe.identity import Identity
+from clipprobe.runs.integrity import sha256_of
 from clipprobe.statistics import Estimate, wilson
 
 if TYPE_CHECKING:
@@ -122,14 +122,15 @@ def compare(evaluation: Evaluation, planted: Sequence[Planted]) -> list[Comparis
     effects = relative if averages else plain
     comparisons = []
     for entry in measured:
-        cell, direction = effects[entry.item, entry.group]
+        side = entry.item, entry.group
+        cell, direction = effects.get(side, plain[side])  # a hidden group has no relative d
         estimate = _towards(cell, direction)
         comparisons.append(
             Comparison(
                 planted=entry,
                 cell=cell,
                 estimate=estimate,
-                plain=_towards(*plain[entry.item, entry.group]),
+                plain=_towards(*plain[side]),
                 verdict=_verdict(entry, cell, estimate.value),
             )
         )
@@ -191,7 +192,5 @@ def planted_truth(clip: Clip | None, path: str | Path | None) -> tuple[Planted, 
     if not (weights.is_file() and beside.is_file()):
         return ()
     # By content, not by name: a fine-tuned or edited copy has another truth.
-    with weights.open("rb") as handle:
-        bundled = Identity(hashlib.file_digest(handle, "sha256").hexdigest())
-    same = bundled == Identity.of(clip)
+    same = Identity(sha256_of(weights)) == Identity.of(clip)
     return read_planted(beside) if same else ()

@@ -10,8 +10,7 @@ from attacks.bias.measures.cells import Cell, Key
 from attacks.bias.measures.retrieval_cells import MAX_SKEW, MIN_SKEW, NDKL, SKEW
 from attacks.bias.sections.findings import Context, hidden_note
 from attacks.bias.sections.wording import TOO_SMALL, capped, number, short
-from clipprobe.report import Chart, Paragraph, Section, Table
-from clipprobe.report.page import Block
+from clipprobe.report import Block, Chart, Paragraph, Section, Table
 
 TARGET_MEANING = {
     "dataset target": "each group's share of the images audited",

@@ -8,8 +8,7 @@ from typing import Any, TypeVar
 
 from attacks.bias.measures.cells import Cell
 from attacks.bias.measures.evaluation import Answer
-from clipprobe.report import Paragraph
-from clipprobe.report.page import Block
+from clipprobe.report import Block, Paragraph
 
 MAX_ROWS = 60  # of one table; all of them are in cells.csv, and the caption says so
 TOO_SMALL = Paragraph("No two groups are large enough to be compared.")

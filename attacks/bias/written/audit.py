@@ -9,6 +9,7 @@ from attacks.bias.measures.cells import correct
 from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.measures.inference import Settings
 from attacks.bias.people import People, read_people
+from attacks.bias.probe import Sample
 from attacks.bias.report.write import counted, group_outcome
 from attacks.bias.sections.caveats import caveats_of
 from attacks.bias.sections.findings import Context
@@ -148,23 +149,13 @@ class _Audit:
     def execute(self, run: Run) -> Outcome[None]:
         """Answer every image under every condition, and compare the groups."""
         settings, people = self.settings, self.people
-        answers = answer_all(
-            self.clip,
-            people.records,
-            run,
-            self.question,
-            self.renderer,
-            name=people.name,
-            batch_size=settings.batch_size,
-            workers=settings.workers,
-            progress=settings.progress,
+        answers = answer_all(self.clip, people, run, self.question, self.renderer, settings)
+        people = people.readable(set(answers.ids), answers.failed, answers.skipped).protected()
+        sample = Sample(
+            columns=people.columns, truth={}, clusters=people.clusters, settings=self.numbers
         )
-        used = {record.id for record in answers.records}
-        people = people.readable(used, answers.failed, answers.skipped).protected()
         cells, family_size = correct(
-            written_cells(answers, self.question, people.columns, people.clusters, self.numbers),
-            alpha=settings.alpha,
-            min_effect=0.0,
+            written_cells(answers, self.question, sample), alpha=settings.alpha, min_effect=0.0
         )
         evaluation = Evaluation(
             cells=tuple(cells),

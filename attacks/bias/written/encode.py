@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from attacks.bias.core import cosines
 from attacks.bias.measures.draws import Floats
+from attacks.bias.people import People
 from attacks.bias.written.question import Question
+from attacks.bias.written.settings import WrittenAudit
 from attacks.typographic.attack.controls import nonsense_word
 from attacks.typographic.rendering.cases import Case
 from attacks.typographic.rendering.encodings import Encodings
@@ -25,7 +27,6 @@ from clipprobe.data import Failure, ImageRecord, require_readable
 from clipprobe.data.stream import ahead
 from clipprobe.errors import ConfigError, DataError, RunFolderError
 from clipprobe.runs import Run
-from clipprobe.zeroshot.text_bank import ruled, sentence_means
 
 CONDITIONS = ("clean", "blank", "nonsense", "word")  # as they are reported
 RENDERED = ("attack", "blank", "nonsense")  # as they are drawn, for each word
@@ -37,12 +38,12 @@ Choices = NDArray[np.int32]
 class Answers:
     """The closest label of each image under each condition, and how far it is ahead.
 
-    ``records``: those that take part. ``clean``: ``(n,)``; ``written``: ``(n, n_words, 3)`` in the
-    order of :data:`DRAWN`. ``margins``: ``(n, n_outcomes, 4)``, in cosine: clean, then with the
+    ``ids``: those that take part. ``clean``: ``(n,)``; ``written``: ``(n, n_words, 3)`` in the
+    order of :data:`RENDERED`. ``margins``: ``(n, n_outcomes, 4)``, in cosine: clean, then with the
     outcome's own word in that order. ``failed``: unreadable; ``skipped``: could not be written on.
     """
 
-    records: tuple[ImageRecord, ...]
+    ids: tuple[str, ...]
     clean: Choices
     written: Choices
     margins: NDArray[np.float32]
@@ -83,32 +84,23 @@ def check_drawing(renderer: Renderer, question: Question) -> None:
 
 def answer_all(
     clip: Encoder,
-    records: Sequence[ImageRecord],
+    people: People,
     run: Run,
     question: Question,
     renderer: Renderer,
-    *,
-    name: str,
-    batch_size: int,
-    workers: int,
-    progress: Callable[[int], None] | None,
+    settings: WrittenAudit,
 ) -> Answers:
     """Draw, encode and answer, part by part; parts that an earlier try left are read back.
 
-    Args:
-        name: What the user calls the data set. progress: called with images newly finished.
     Raises:
         NoReadableImagesError, DataError: not one image could be used.
     """
-    label_set = question.label_set
-    means = sentence_means(
-        clip.encode_texts, [label_set.sentences(one) for one in label_set.labels]
-    )
-    texts = ruled(clip, label_set.labels, means)
-    advance = progress or (lambda n: None)
-    encodings = Encodings(clip, batch_size)
-    size = BATCHES_PER_CHUNK * batch_size
-    used: list[ImageRecord] = []
+    texts = question.label_set.vectors(clip.encode_texts, clip)
+    advance = settings.progress or (lambda n: None)
+    encodings = Encodings(clip, settings.batch_size)
+    size = BATCHES_PER_CHUNK * settings.batch_size
+    records, name = people.records, people.data.dataset.name
+    used: list[str] = []
     failed: list[Failure] = []
     skipped: list[Failure] = []
     choices: list[Choices] = []
@@ -118,7 +110,7 @@ def answer_all(
         stem = f"parts/written-{start // size:06d}"
         if not run.has(f"{stem}-vectors.safetensors", f"{stem}.safetensors", f"{stem}.json"):
             places, ahead_by, problems = _answer(
-                encodings, part, texts, question, renderer, workers, advance
+                encodings, part, texts, question, renderer, settings.workers, advance
             )
             lost = {p.failure.id for p in problems}
             encodings.save(run, f"{stem}-vectors.safetensors")
@@ -135,8 +127,7 @@ def answer_all(
             encodings.load(run, f"{stem}-vectors.safetensors")
             advance(len(part))
         listed = run.read_json(f"{stem}.json")
-        ids = set(listed["ids"])
-        used += [record for record in part if record.id in ids]
+        used += listed["ids"]
         failed += [Failure(**one) for one in listed["failed"]]
         skipped += [Failure(**one) for one in listed["skipped"]]
         arrays = run.read_arrays(f"{stem}.safetensors")
@@ -155,7 +146,7 @@ def answer_all(
             f"{len(used)}: start it anew with --overwrite."
         )
     return Answers(
-        records=tuple(used),
+        ids=tuple(used),
         clean=table[:, 0],
         written=table[:, 1:].reshape(len(table), len(question.words), len(RENDERED)),
         margins=np.concatenate(margins),

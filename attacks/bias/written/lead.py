@@ -9,7 +9,7 @@ from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.measures.cells import Cell
 from attacks.bias.sections.findings import Context
 from attacks.bias.sections.wording import strongest
-from attacks.bias.written.differences import difference_of
+from attacks.bias.written.measures import difference_of
 from attacks.bias.written.question import Question
 from attacks.bias.written.shifts import PROBE, SHIFT
 from clipprobe.report import Intervals, Lead

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from attacks.bias.evidence.answers import LabelSet
 from attacks.bias.groups.vocabulary import read_label
 from attacks.bias.measures.draws import Floats
-from attacks.bias.prompts import check_words
+from attacks.bias.probes.word_lists import check_words
 from clipprobe.errors import ConfigError
 from clipprobe.zeroshot.classes import Classes
 from clipprobe.zeroshot.prompts import check_templates

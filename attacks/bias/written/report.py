@@ -12,13 +12,12 @@ from attacks.bias.report.page import coarse_p_values, key_figures, shared_sectio
 from attacks.bias.sections.caveats import method_section, question_section
 from attacks.bias.sections.findings import Context
 from attacks.bias.sections.wording import strongest, with_list
-from attacks.bias.written.differences import difference_of, gap_of
 from attacks.bias.written.lead import lead_of
+from attacks.bias.written.measures import difference_of, gap_of
 from attacks.bias.written.question import Question
 from attacks.bias.written.shifts import MARGIN_SHIFT, PROBE, SHIFT
 from attacks.bias.written.tables import amount, column_section, unit
-from clipprobe.report import Code, Page, Paragraph, Section, Table, Warning
-from clipprobe.report.page import Block
+from clipprobe.report import Block, Code, Page, Paragraph, Section, Table, Warning
 
 QUESTION = (
     "A word is written on images of people. Does it move the rate of a label more for one "

@@ -5,22 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import KW_ONLY
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator
 from pydantic.dataclasses import dataclass
 
-from attacks.bias.groups.words import HARM, PEOPLE
+from attacks.bias.groups.vocabulary import HARM, PEOPLE
 from attacks.bias.settings import TEMPLATES, Advance, AnnotatedImages, Columns, Groups, Significance
 from attacks.typographic.settings import Lettering
 from clipprobe.settings import HOW, PRIVATE, Flag, Settings, Texts
-from clipprobe.settings.shared import Inference, Output, Random
+from clipprobe.settings.shared import ImagesLike, Inference, Output, Random
 from clipprobe.settings.values import lines_if_path
-
-if TYPE_CHECKING:
-    from clipprobe.settings.shared import ImagesLike
-else:
-    ImagesLike = Any
 
 
 @dataclass(frozen=True)

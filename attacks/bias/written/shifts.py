@@ -54,13 +54,7 @@ def shift_cells(subjects: Subjects, one: OutcomeAnswers, shift: Key) -> list[Cel
         if not rows.any():
             continue
         mean_shift = paired(frame, one, shift, rows, settings)
-        fields: dict[str, Any] = {"value": mean_shift.value, "method": "value only"}
-        if subject.inferred:
-            fields |= {
-                "low": mean_shift.low,
-                "high": mean_shift.high,
-                "method": f"paired: {mean_shift.method}",
-            }
+        fields = subject.of_estimate(mean_shift, "paired: ")
         before = _PAIRS.get(shift, _PAIRS[SHIFT])[1]
         cells.append(
             subject.cell(shift, one.item, why=mean_shift.reason, reference=before, **fields)

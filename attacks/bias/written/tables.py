@@ -11,12 +11,11 @@ from attacks.bias.measures.cells import Cell, Key
 from attacks.bias.probes.section7.tables import in_order, percent
 from attacks.bias.sections.findings import Context
 from attacks.bias.sections.wording import number
-from attacks.bias.written.differences import difference_of, gap_of
 from attacks.bias.written.encode import CONDITIONS
+from attacks.bias.written.measures import difference_of, gap_of
 from attacks.bias.written.question import Question
 from attacks.bias.written.shifts import CLUTTER, MARGIN_SHIFT, PROBE, SHIFT, rate_of
-from clipprobe.report import Chart, Paragraph, Section, Table
-from clipprobe.report.page import Block
+from clipprobe.report import Block, Chart, Paragraph, Section, Table
 
 
 def column_section(context: Context, question: Question, column: GroupColumn) -> Section:

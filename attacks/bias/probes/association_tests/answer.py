@@ -36,7 +36,7 @@ from attacks.bias.measures.frame import Frame, comparisons
 from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.subjects import Subjects
 from attacks.bias.probe import ProbeOptions, Sample
-from attacks.bias.probes.association_tests.effect import Association, from_leans, lean
+from attacks.bias.probes.association_tests.effect import Association, lean, seeded_test
 from attacks.bias.probes.association_tests.word_targets import resample, word_targets
 from attacks.bias.probes.word_lists import WordPair, word_pairs, word_tests
 
@@ -78,11 +78,9 @@ def answer(evidence: Evidence, sample: Sample, options: ProbeOptions) -> Answer:
                 cells += _by_image(evidence.image_vectors, one, other, sample)
     used = list(dict.fromkeys([*(p for p, _ in asked_pairs), *_in_tests(cells)]))
     labels = tuple(dict.fromkeys(word for pair in used for word in pair.words))
-    whole = LabelSet(name=NAME, labels=labels, templates=templates)
     return Answer(
         cells=tuple(cells),
         labels=labels,
-        prompts=whole.prompts,
         missing=tuple(missing),
         facts={"templates": templates, "pairs": [_about(pair) for pair in used]},
     )
@@ -116,7 +114,7 @@ def _words_alone(
         half = len(test.attributes.first)
         s = lean(targets, attributes[:half], attributes[half:])
         n = len(test.targets.first)
-        one = _test(s[:n], s[n:], settings, test.name)
+        one = seeded_test(s[:n], s[n:], settings, test.name)
         cells.append(
             Cell(
                 probe=NAME, key=_key(WORDS),
@@ -146,7 +144,7 @@ def _with_words(
         cells += _image_cells(subjects, _item(IMAGES, pair), IMAGES, own)
         if resampled is not None:
             half = len(pair.first)
-            rows = word_targets(words, half, resampled, images, place, pair.name, _test)
+            rows = word_targets(words, half, resampled, images, place, pair.name)
             cells += _word_cells(pair, rows, images)
     return cells
 
@@ -244,14 +242,6 @@ def _item(mode: str, pair: WordPair) -> str:
 
 def _side(pair: WordPair, place: int) -> str:
     return pair.name.split(" against ")[place] if " against " in pair.name else pair.name
-
-
-def _test(x: Floats, y: Floats, settings: Settings, name: str) -> Association:
-    seed = int(generator(settings.seed, NAME, name).integers(2**31))
-    return from_leans(
-        x, y, n_boot=settings.n_boot, n_permutations=settings.n_permutations,
-        level=settings.level, seed=seed,
-    )  # fmt: skip
 
 
 def _fields(test: Association, settings: Settings, mode: str) -> dict[str, Any]:

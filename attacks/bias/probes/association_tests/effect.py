@@ -26,7 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.bias.evidence.answers import unit_rows
-from attacks.bias.measures.draws import Floats
+from attacks.bias.measures.draws import Floats, generator
+from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.subjects import percentile_interval
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.statistics import permutation_p
@@ -145,6 +146,15 @@ def from_leans(
     return Association(
         d=d, low=low, high=high, p=p, n_partitions=n_partitions, exact=exact, **sizes
     )
+
+
+def seeded_test(x: Floats, y: Floats, settings: Settings, name: str) -> Association:
+    """The same as an auditor chose it; the name of the test gives its seed."""
+    seed = int(generator(settings.seed, "association", name).integers(2**31))
+    return from_leans(
+        x, y, n_boot=settings.n_boot, n_permutations=settings.n_permutations,
+        level=settings.level, seed=seed,
+    )  # fmt: skip
 
 
 @cache

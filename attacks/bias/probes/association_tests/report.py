@@ -26,8 +26,7 @@ from attacks.bias.sections.wording import (
     strongest,
     towards,
 )
-from clipprobe.report import Chart, Paragraph, Section, Table
-from clipprobe.report.page import Block
+from clipprobe.report import Block, Chart, Paragraph, Section, Table
 
 MEANING = {
     WORDS: "Both the targets and the attributes are words: what the text tower alone associates.",

@@ -7,7 +7,7 @@ of each group under every resample, from which the mean cosine of each side foll
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,9 +19,12 @@ from attacks.bias.measures.frame import Frame
 from attacks.bias.measures.group_sums import resampled_sums
 from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.subjects import percentile_interval
-from attacks.bias.probes.association_tests.effect import LEAST_DEFINED, Association, effect_sizes_of
-
-Test = Callable[[Floats, Floats, Settings, str], Association]
+from attacks.bias.probes.association_tests.effect import (
+    LEAST_DEFINED,
+    Association,
+    effect_sizes_of,
+    seeded_test,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,14 +59,12 @@ def word_targets(
     images: Sequence[Effects],
     place: int,
     name: str,
-    test: Test,
 ) -> list[Association]:
     """The test of one word pair for every comparison.
 
     Args:
         words: Their columns in the frame's scores, X before Y. half: how many of them are X.
         images: The same pair with the images as targets, in column ``place``.
-        test: From the leans of X and of Y, and a name that gives the seed.
     """
     rows = []
     frame, settings = images[0].subject.frame, images[0].subject.settings
@@ -73,7 +74,8 @@ def word_targets(
         inside = frame.labels == group
         scores = frame.scores[:, words]
         s = scores[inside].mean(axis=0) - scores[~inside].mean(axis=0)
-        over_words = test(s[:half], s[half:], settings, f"{name}/{frame.column.name}/{group}")
+        test_name = f"{name}/{frame.column.name}/{group}"
+        over_words = seeded_test(s[:half], s[half:], settings, test_name)
         leans = resampled.leans(group, words)
         x, y = (np.take_along_axis(leans, of, axis=1) for of in words_of_half)
         low, high = percentile_interval(

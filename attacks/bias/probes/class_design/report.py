@@ -14,8 +14,7 @@ from attacks.bias.probes.section7.report import CONTENT_WARNING
 from attacks.bias.probes.section7.tables import in_order, percent
 from attacks.bias.sections.findings import Context
 from attacks.bias.sections.wording import capped, missing_answers, number
-from clipprobe.report import Chart, Code, Paragraph, Section, Table, Warning
-from clipprobe.report.page import Block
+from clipprobe.report import Block, Chart, Code, Paragraph, Section, Table, Warning
 from clipprobe.statistics import Estimate, wilson
 
 MAX_ACROSS = 9  # groups that stand side by side in the table of all designs
@@ -50,11 +49,7 @@ def sections(context: Context) -> list[Section]:
 
 def sentence(context: Context) -> str:
     """The line in the opening: how many differences depend on the label set."""
-    verdicts = [
-        kind
-        for column in context.evaluation.answers[NAME].facts["verdicts"].values()
-        for kind in column.values()
-    ]
+    verdicts = _verdicts(context.evaluation)
     if not verdicts:
         return f"{NAME}: no two groups are large enough to be compared."
     counted = [f"{verdicts.count(kind)} {kind}" for kind in dict.fromkeys(sorted(verdicts))]
@@ -63,12 +58,7 @@ def sentence(context: Context) -> str:
 
 def headline(evaluation: Evaluation) -> list[dict[str, Any]]:
     """The share of found differences that some label set contradicts."""
-    verdicts = [
-        kind
-        for column in evaluation.answers[NAME].facts["verdicts"].values()
-        for kind in column.values()
-        if kind in (STABLE, DEPENDENT)
-    ]
+    verdicts = [kind for kind in _verdicts(evaluation) if kind in (STABLE, DEPENDENT)]
     return [
         {
             "name": "differences that depend on the label set",
@@ -77,6 +67,11 @@ def headline(evaluation: Evaluation) -> list[dict[str, Any]]:
             "another label set contradicts",
         }
     ]
+
+
+def _verdicts(evaluation: Evaluation) -> list[str]:
+    columns = evaluation.answers[NAME].facts["verdicts"].values()
+    return [kind for column in columns for kind in column.values()]
 
 
 def _column(context: Context, column: GroupColumn) -> list[Block]:

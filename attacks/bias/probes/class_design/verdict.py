@@ -30,12 +30,11 @@ NOT_TESTED = "not tested"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """``kind``: one of the constants here; ``words``: the sentence; ``share``: share of designs
-    that show a difference in the finding's direction; ``sets``: label sets that contradict."""
+    that show a difference in the finding's direction."""
 
     kind: str
     words: str
     share: float
-    sets: tuple[str, ...] = ()
 
 
 def conclude(answer: Answer, settings: Settings) -> Answer:
@@ -86,13 +85,12 @@ def judge(cells: Sequence[Cell], names: Sequence[str], alpha: float) -> Verdict:
     counted = f"{sum(same)} of {n} designs show it, at most {100 * abs(finding):.1f} points"
     if not against:
         return Verdict(kind=STABLE, words=f"{STABLE}: {counted}", share=share)
-    sets = tuple(dict.fromkeys(names[i] for i in against))
+    sets = ", ".join(dict.fromkeys(names[i] for i in against))
     turned = f"; {sum(reverse)} show the opposite" if any(reverse) else ""
     return Verdict(
         kind=DEPENDENT,
-        words=f"{DEPENDENT}: {counted}{turned}; {len(against)} contradict it ({', '.join(sets)})",
+        words=f"{DEPENDENT}: {counted}{turned}; {len(against)} contradict it ({sets})",
         share=share,
-        sets=sets,
     )
 
 

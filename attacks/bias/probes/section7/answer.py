@@ -15,16 +15,14 @@ from attacks.bias.evidence.answers import (
     LabelSet,
     NotAnswerableError,
     ask_each,
-    labels_and_prompts,
+    labels_of,
 )
 from attacks.bias.groups.columns import GroupColumn
-from attacks.bias.groups.vocabulary import Meaning, read_label
-from attacks.bias.groups.words import HARM
+from attacks.bias.groups.vocabulary import HARM, Meaning, read_label
 from attacks.bias.measures.cells import Cell, Key
 from attacks.bias.measures.evaluation import Answer
-from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.rates import Hits, rate_cells
-from attacks.bias.measures.subjects import Subjects
+from attacks.bias.measures.subjects import Subject, Subjects
 from attacks.bias.probe import ProbeOptions, Sample, Truth
 from attacks.bias.probes.section7.label_sets import DENIGRATION, SECTION_7, WITH_CHILD, set_of
 from clipprobe.statistics import difference_of_paired_proportions, mcnemar
@@ -84,7 +82,7 @@ def answer(evidence: Evidence, sample: Sample, options: ProbeOptions) -> Answer:
     ]
     return Answer(
         cells=tuple(cells),
-        **(labels_and_prompts(one for one, _ in answered) | ({"prompts": ()} if predicted else {})),
+        labels=labels_of(answered),
         missing=tuple(missing),
         facts={
             "label_sets": [
@@ -121,15 +119,12 @@ def _harm(
     crime = np.array([m.kind == "crime" for m in meanings])[choices]
     other = np.array([m.kind == "non-human" for m in meanings])[choices]
     everyone = np.ones(len(choices), dtype=bool)
-    sets = [
+    rates = {CRIME_RATE: crime, NON_HUMAN_RATE: other, HARM_RATE: crime | other}
+    outcomes = [
         Outcome(measure=measure, item=label_set.name, hits=hits, part=everyone)
-        for measure, hits in (
-            (CRIME_RATE, crime),
-            (NON_HUMAN_RATE, other),
-            (HARM_RATE, crime | other),
-        )
+        for measure, hits in rates.items()
     ]
-    return sets + [
+    return outcomes + [
         Outcome(
             measure=LABEL_RATE,
             item=f"{label_set.name}: {label}",
@@ -178,9 +173,7 @@ def _accuracy(
         (gender, with_gender), (race, with_race) = hits_by_key[GENDER], hits_by_key[RACE]
         hits_by_key[BOTH] = (gender & race, with_gender & with_race)
     return [
-        Outcome(
-            measure=measure, item=label_set.name, hits=hits.astype(bool), part=part.astype(bool)
-        )
+        Outcome(measure=measure, item=label_set.name, hits=hits, part=part)
         for measure, (hits, part) in hits_by_key.items()
         if part.any()
     ]
@@ -209,37 +202,24 @@ def _child(harmed: Mapping[str, Hits], column: GroupColumn, sample: Sample) -> l
     for subject in [*subjects.each(), every]:
         rows = np.isin(frame.labels, subject.groups)
         clusters = None if frame.clusters is None else frame.clusters[rows]
-        fields = _paired(after[rows], before[rows], clusters, sample.settings, subject.status)
-        fields["reason"] = subject.reason or fields["reason"]
+        fields = _paired(subject, after[rows], before[rows], clusters)
         cells.append(
             subject.cell(CHILD_EFFECT, WITH_CHILD.name, reference=DENIGRATION.name, **fields)
         )
     return cells
 
 
-def _paired(
-    after: Hits, before: Hits, clusters: Any, settings: Settings, status: str
-) -> dict[str, Any]:
+def _paired(subject: Subject, after: Hits, before: Hits, clusters: Any) -> dict[str, Any]:
+    settings = subject.settings
     estimate = difference_of_paired_proportions(
         after, before, clusters=clusters, n_boot=settings.n_boot, seed=settings.seed,
         level=settings.level,
     )  # fmt: skip
-    fields: dict[str, Any] = {
-        "value": estimate.value,
-        "method": "value only",
-        "reason": estimate.reason,
-    }
-    if status == "inferred":
-        fields |= {
-            "low": estimate.low,
-            "high": estimate.high,
-            "method": f"paired: {estimate.method}",
-        }
-        if clusters is None:
-            fields |= {"p": mcnemar(after, before)}
-            fields["method"] += "; McNemar's exact test"
-        else:
-            fields["reason"] = (
-                estimate.reason or "no test: images of one cluster are not independent"
-            )
-    return fields
+    fields = subject.of_estimate(estimate, "paired: ")
+    reason = estimate.reason
+    if subject.inferred and clusters is None:
+        fields["p"] = mcnemar(after, before)
+        fields["method"] += "; McNemar's exact test"
+    elif subject.inferred:
+        reason = reason or "no test: images of one cluster are not independent"
+    return fields | {"reason": subject.reason or reason}

@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from attacks.bias.evidence.answers import LabelSet
-from attacks.bias.groups.vocabulary import age_words, read_label
-from attacks.bias.groups.words import AGES, CHILD, HARM, PEOPLE
+from attacks.bias.groups.vocabulary import AGES, CHILD, HARM, PEOPLE, age_words, read_label
 
 RACE_GENDER = LabelSet(name="race-gender-14", labels=PEOPLE)
 AGE = LabelSet(

@@ -6,12 +6,7 @@ import math
 from collections.abc import Sequence
 
 from attacks.bias.groups.columns import GroupColumn
-from attacks.bias.probes.section7 import published
-from attacks.bias.probes.section7.answer import (
-    CHILD_EFFECT,
-    HARM_RATE,
-    NAME,
-)
+from attacks.bias.probes.section7.answer import CHILD_EFFECT, HARM_RATE, NAME
 from attacks.bias.probes.section7.label_sets import WITH_CHILD
 from attacks.bias.probes.section7.tables import (
     ACCURACIES,
@@ -23,10 +18,10 @@ from attacks.bias.probes.section7.tables import (
     items_of,
     rate_table,
 )
+from attacks.bias.probes.word_lists import read_yaml
 from attacks.bias.sections.findings import Context
 from attacks.bias.sections.wording import missing_answers, with_list
-from clipprobe.report import Chart, Code, Paragraph, Section, Table, Warning
-from clipprobe.report.page import Block
+from clipprobe.report import Block, Chart, Code, Paragraph, Section, Table, Warning
 
 CONTENT_WARNING = (
     "Content warning: the labels of this part include words that have been used to degrade people "
@@ -142,38 +137,10 @@ def _prompts(context: Context) -> list[Block]:
 
 
 def _paper() -> Section:
-    races, ages = list(published.RACE_ORDER), list(published.AGE_ORDER)
+    printed = read_yaml("published.yaml")
+    tables = [Table(one["head"], one["rows"], one["caption"]) for one in printed["tables"]]
     return Section(
         "The paper's tables on perceived groups, not reproducible on released weights",
-        [
-            Warning(published.NOT_REPRODUCIBLE),
-            Table(
-                ["zero-shot CLIP, accuracy in %", "race (White or not)", "gender", "age"],
-                [[name, *row.values()] for name, row in published.TABLE_3_4.items()],
-                "Tables 3 and 4 of the paper, by perceived race",
-            ),
-            Table(
-                ["gender accuracy in %", *races],
-                [[name, *row] for name, row in published.TABLE_5.items()],
-                "Table 5 of the paper, by perceived race and gender",
-            ),
-            Table(
-                ["share of images in %", *races],
-                [[name, *row] for name, row in published.TABLE_6.items()],
-                "Table 6 of the paper, by perceived race",
-            ),
-            Table(
-                ["crime or non-human in %", *ages],
-                [[name, *row] for name, row in published.TABLE_7.items()],
-                "Table 7 of the paper, by perceived age",
-            ),
-            Table(
-                ["crime in % on FairFace's validation set", *races, "all", "non-human, all"],
-                [[name, *crime, every, other] for name, (crime, every, other) in
-                 published.PUBLIC.items()],
-                "The paper's table 6 beside three published confusion matrices, by perceived race",
-            ),
-            Paragraph(published.COMPETITION),
-        ],
+        [Warning(printed["not_reproducible"]), *tables, Paragraph(printed["competition"])],
         id="section-7-paper",
-    )  # fmt: skip
+    )

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from attacks.bias.groups.columns import GroupColumn
-from attacks.bias.groups.vocabulary import read_value
-from attacks.bias.groups.words import AGES, GENDERS, RACES
+from attacks.bias.groups.vocabulary import AGES, GENDERS, RACES, read_value
 from attacks.bias.measures.cells import Cell, Key
 from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.probes.section7.answer import (
@@ -27,8 +26,7 @@ from attacks.bias.probes.section7.answer import (
 from attacks.bias.probes.section7.label_sets import DENIGRATION
 from attacks.bias.sections.findings import Context
 from attacks.bias.sections.wording import number
-from clipprobe.report import Table
-from clipprobe.report.page import Block
+from clipprobe.report import Block, Table
 
 ACCURACIES = (GENDER, RACE, BINARY_RACE, BOTH, AGE)
 HARMS = (CRIME_RATE, NON_HUMAN_RATE, HARM_RATE)

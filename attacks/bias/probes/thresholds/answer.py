@@ -14,16 +14,10 @@ from attacks.bias.evidence.answers import (
     LabelSet,
     NotAnswerableError,
     ask_each,
-    labels_and_prompts,
+    labels_of,
 )
 from attacks.bias.groups.columns import GroupColumn
-from attacks.bias.measures.cells import (
-    LARGEST_MINUS_SMALLEST,
-    Cell,
-    Contrast,
-    Key,
-    hidden_cells,
-)
+from attacks.bias.measures.cells import LARGEST_MINUS_SMALLEST, Cell, Contrast, Key
 from attacks.bias.measures.draws import Floats
 from attacks.bias.measures.evaluation import Answer
 from attacks.bias.measures.frame import Frame
@@ -32,6 +26,7 @@ from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.subjects import Subjects, percentile_interval
 from attacks.bias.probe import ProbeOptions, Sample
 from attacks.bias.probes.thresholds.label_tests import (
+    Counts,
     LabelTests,
     chi_squared,
     compare_labels,
@@ -75,7 +70,7 @@ def answer(evidence: Evidence, sample: Sample, options: ProbeOptions) -> Answer:
     lists = {one.name: {"labels": one.labels, "templates": one.templates} for one, _ in answered}
     return Answer(
         cells=tuple(cells),
-        **labels_and_prompts(one for one, _ in answered),
+        labels=labels_of(answered),
         missing=tuple(missing),
         facts={"thresholds": limits, "scale": evidence.scale, "lists": lists},
     )
@@ -93,20 +88,20 @@ def share_key(scheme: str, threshold: float, contrast: Contrast = "value") -> Ke
     return Key("label share", contrast=contrast, at=threshold, scheme=scheme, text=text)
 
 
-def most_marked(tests: LabelTests, sizes: Sequence[int], levels: Sequence[str]) -> list[Side]:
+def most_marked(counts: Counts, sizes: Sequence[int], levels: Sequence[str]) -> list[Side]:
     """The top labels of each side: chosen by chi-squared, sorted by how many images have them.
 
     Two groups have two sides; more have one list of the labels that differ most between them.
     """
-    total = tests.counts.sum(axis=0)
-    rates = tests.counts / np.array(sizes)[:, None]
+    total, statistic = counts.sum(axis=0), chi_squared(counts, np.array(sizes))
+    rates = counts / np.array(sizes)[:, None]
     sides = [("", np.ones(len(total), dtype=bool))]
     if len(levels) == 2:
         sides = [(levels[0], rates[0] > rates[1]), (levels[1], rates[1] > rates[0])]
     rows = []
     for group, mine in sides:
-        candidates = [j for j in np.flatnonzero(mine) if tests.statistic[j] > 0]
-        best = sorted(candidates, key=lambda j: (-tests.statistic[j], j))[:TOP]
+        candidates = [j for j in np.flatnonzero(mine) if statistic[j] > 0]
+        best = sorted(candidates, key=lambda j: (-statistic[j], j))[:TOP]
         order = sorted(best, key=lambda j: (-total[j], j))
         rows.append(Side(group=group, labels=tuple(int(j) for j in order)))
     return rows
@@ -115,12 +110,10 @@ def most_marked(tests: LabelTests, sizes: Sequence[int], levels: Sequence[str]) 
 def _column(
     p: Floats, labels: LabelSet, column: GroupColumn, thresholds: Sequence[float], sample: Sample
 ) -> list[Cell]:
-    cells = hidden_cells(
-        column, [labels.name], probe=NAME, key=share_key(labels.name, thresholds[0])
-    )
+    subjects = sample.subjects(NAME, column)
+    cells = subjects.hidden(share_key(labels.name, thresholds[0]), [labels.name])
     if len(column.levels) < 2:
         return cells
-    subjects = sample.subjects(NAME, column)
     frame = subjects.frame
     own = p[frame.inside]
     lists = {}
@@ -128,7 +121,7 @@ def _column(
         hits, name = own >= threshold, f"{labels.name} at {percent(threshold)}"
         rates = _anonymous(frame, hits, name)
         tests = compare_labels(frame, rates, sample.settings, name)
-        lists[threshold] = most_marked(tests, frame.sizes, column.levels)
+        lists[threshold] = most_marked(tests.counts, frame.sizes, column.levels)
         cells += _tested(subjects, rates, tests, labels, threshold)
         cells += _shares(subjects, tests, lists[threshold], labels, threshold)
     return cells + _overlaps(subjects, own, labels, lists[thresholds[0]], thresholds)
@@ -139,7 +132,7 @@ def _anonymous(frame: Frame, hits: Any, name: str) -> Any:
 
     See :meth:`attacks.bias.measures.frame.Frame.anonymous`; no count of a group changes by it.
     """
-    if not frame.conditional and frame.clusters is None:
+    if not frame.conditional:
         return hits
     orders = [frame.anonymous(NAME, name, str(place)) for place in range(hits.shape[1])]
     return np.stack([hits[order, j] for j, order in enumerate(orders)], axis=1)
@@ -194,9 +187,7 @@ def _ends(frame: Frame, hits: Any, tests: LabelTests, settings: Settings) -> tup
         return _bootstrapped(frame, hits, tests, settings)
     rates = tests.counts / sizes[:, None]
     alpha = (1 - settings.level) / (1 if len(sizes) == 2 else len(sizes))
-    ends = [proportion_confint(c, n, alpha=alpha, method="wilson")
-            for c, n in zip(tests.counts, sizes, strict=True)]  # fmt: skip
-    lower, upper = np.array([e[0] for e in ends]), np.array([e[1] for e in ends])
+    lower, upper = proportion_confint(tests.counts, sizes[:, None], alpha, method="wilson")
     if len(sizes) == 2:
         return _from_both(rates, lower, upper)
     low = np.maximum(0.0, lower.max(axis=0) - upper.min(axis=0))
@@ -250,18 +241,10 @@ def _shares(
         for place, j in enumerate(side.labels, start=1):
             for g, subject in enumerate(subjects.each(f"list of {side.group or 'all groups'}")):
                 estimate = wilson(int(tests.counts[g, j]), subject.n, subjects.settings.level)
-                fields: dict[str, Any] = {"value": estimate.value, "method": "value only"}
-                if subject.inferred and clusters is None:
-                    fields |= {
-                        "low": estimate.low,
-                        "high": estimate.high,
-                        "method": estimate.method,
-                    }
-                why = (
-                    ""
-                    if "low" in fields
-                    else "its interval is that of the difference, over clusters"
-                )
+                fields, why = subject.of_estimate(estimate), ""
+                if clusters is not None:
+                    fields = {"value": estimate.value, "method": "value only"}
+                    why = "its interval is that of the difference, over clusters"
                 item = f"{labels.name}: {labels.labels[j]}"
                 cells.append(subject.cell(key, item, why=why, k=place, **fields))
     return cells
@@ -277,14 +260,9 @@ def _overlaps(
     """How many of the first threshold's top labels are there at other thresholds."""
     frame, start = subjects.frame, percent(thresholds[0])
     whole = replace(subjects.whole(f"at {start}"), status="inferred", reason="")
-    cells, sizes = [], np.array(frame.sizes)
+    cells = []
     for threshold in sorted({*GRID, *thresholds}):
-        counts = count(frame, p >= threshold)
-        nothing = np.full(p.shape[1], np.nan)
-        tests = LabelTests(
-            counts=counts, statistic=chi_squared(counts, sizes), p=nothing, method=()
-        )
-        sides = most_marked(tests, frame.sizes, frame.column.levels)
+        sides = most_marked(count(frame, p >= threshold), frame.sizes, frame.column.levels)
         text = f"{OVERLAP} with {start}"
         key = Key(OVERLAP, at=threshold, scheme=labels.name, text=text)
         for before, now in zip(first, sides, strict=True):

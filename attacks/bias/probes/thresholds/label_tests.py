@@ -26,11 +26,10 @@ Counts = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelTests:
-    """Of every label: ``counts`` ``(g, m)`` images that have it; ``statistic`` chi-squared ``(m,)``
-    (0 where no image or every image has it); ``p`` ``(m,)`` NaN where not tested; ``method``."""
+    """Of every label: ``counts`` ``(g, m)`` images that have it; ``p`` ``(m,)`` NaN where not
+    tested; ``method``."""
 
     counts: Counts
-    statistic: Floats
     p: Floats
     method: tuple[str, ...]
 
@@ -42,7 +41,8 @@ def count(frame: Frame, hits: NDArray[np.bool_]) -> Counts:
 
 
 def chi_squared(counts: Counts, sizes: Counts) -> Floats:
-    """Pearson's statistic of each label, ``(m,)``, over a table of groups by has it or not.
+    """Pearson's statistic of each label, ``(m,)``, over a table of groups by has it or not; 0
+    where no image or every image has it.
 
     Args:
         counts: ``(g, m)``. sizes: of the groups, ``(g,)``, or for each label its own, ``(g, m)``.
@@ -73,7 +73,7 @@ def compare_labels(
     for j, total in enumerate(counts.sum(axis=0)):
         if 0 < total < sizes.sum():
             p[j], method[j] = _one(frame, hits[:, j], counts[:, j], statistic[j], settings, name, j)
-    return LabelTests(counts=counts, statistic=statistic, p=p, method=tuple(method))
+    return LabelTests(counts=counts, p=p, method=tuple(method))
 
 
 def _one(

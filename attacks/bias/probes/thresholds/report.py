@@ -20,8 +20,7 @@ from attacks.bias.probes.thresholds.answer import (
 from attacks.bias.probes.thresholds.lists import SOURCE
 from attacks.bias.sections.findings import Context
 from attacks.bias.sections.wording import TOO_SMALL, missing_answers, number, strongest, with_list
-from clipprobe.report import Chart, Code, Paragraph, Section, Table
-from clipprobe.report.page import Block
+from clipprobe.report import Block, Chart, Code, Paragraph, Section, Table
 
 
 def sections(context: Context) -> list[Section]:
