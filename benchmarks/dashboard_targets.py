@@ -268,7 +268,8 @@ def browse(address: str, view: str, params: dict[str, str]) -> None:
     question.rerun_script.page_name = view
     question.rerun_script.query_string = urlencode(params)
     place = f"{address.replace('http', 'ws')}/_stcore/stream"
-    with connect(place, subprotocols=[Subprotocol("streamlit")], max_size=None) as socket:
+    kind = [Subprotocol("streamlit")]
+    with connect(place, subprotocols=kind, max_size=None, ping_interval=None) as socket:
         socket.send(question.SerializeToString())
         n_elements = 0
         while True:

@@ -28,8 +28,9 @@ TWO_ABREAST = (
     '[data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]:first-child '
     '> [data-testid="stVerticalBlock"] > :first-child [data-testid="stMetric"]))'
 )
-#: Content up to 1,600 px beside each other; captions hold the numbers' n and intervals, so they are
-#: as dark as text may need to be (contrast at least 4.5 : 1 in both themes).
+#: Content up to 1,600 px beside each other, lines of text of about 90 characters at most; captions
+#: hold the numbers' n and intervals, so they are as dark as text may need to be (contrast at least
+#: 4.5 : 1 in both themes).
 STYLE = """<style>
 .stMainBlockContainer { max-width: 1600px; padding: 4.5rem 2rem 3rem; }
 [data-testid="stCaptionContainer"] { opacity: 1; color: inherit; }
@@ -38,10 +39,12 @@ STYLE = """<style>
   fill: currentColor !important;
 }
 .stCode .token, .stJson .variable-value * { color: inherit !important; }
-.st-key-stretches {
+.stMainBlockContainer [data-testid="stMarkdownContainer"] :is(p, li) { max-width: 75ch; }
+[class*="st-key-beside"] {
   display: grid; gap: 1rem; align-items: start;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 560px), 1fr));
 }
+.st-key-beside-sections { grid-template-columns: repeat(auto-fill, minmax(min(100%, 720px), 1fr)); }
 [data-testid="stPaginationEllipsis"] { color: inherit; opacity: 1; }
 :is(.stMultiSelect [data-tag], [data-testid^="stBaseButton-primary"]) {
   background-color: #0072B2 !important; color: white !important;

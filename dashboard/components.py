@@ -100,15 +100,13 @@ def estimate_words(estimate: Any) -> tuple[str, str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptionedImage:
-    """One image of a grid, or why it cannot be shown."""
+    """One image of a grid."""
 
-    image: Image.Image | None
+    image: Image.Image
     caption: str
     alt: str
     second: str = ""
     """A second line of the caption."""
-    reason: str = ""
-    """Why there is no image."""
 
 
 def pictures(items: Sequence[CaptionedImage], *, columns: int) -> None:
@@ -117,17 +115,14 @@ def pictures(items: Sequence[CaptionedImage], *, columns: int) -> None:
         row = items[start : start + columns]
         for place, item in zip(st.columns(columns), row, strict=False):
             caption = "  \n".join(plain(line) for line in (item.caption, item.second) if line)
-            with place:
-                if item.image is None:
-                    st.warning(plain(item.reason), icon=":material/hide_image:")
-                    st.caption(caption)
-                else:
-                    st.image(
-                        edged(item.image),
-                        caption=caption,
-                        alt=item.alt,
-                        width="stretch",
-                    )
+            place.image(edged(item.image), caption=caption, alt=item.alt, width="stretch")
+
+
+def download(label: str, data: str | bytes, name: str, mime: str, *, key: str = "") -> None:
+    """A button that hands a file to the browser; the page does not run again for it."""
+    st.download_button(
+        label, data, name, mime, key=key or None, icon=":material/download:", on_click="ignore"
+    )
 
 
 def crisp(image: Image.Image, least: int = CRISP_BELOW_PX) -> Image.Image:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import streamlit as st
 from PIL import Image
 
+from clipprobe.attribution.explanation import Explanation
+from clipprobe.attribution.faithfulness import ImageFaithfulness, image_faithfulness
 from clipprobe.attribution.faithfulness.one_image import N_ORDERS, n_encodings
 from clipprobe.attribution.page import FAITHFULNESS
+from clipprobe.models import Clip
 from dashboard.byte_cache import drop_oldest
-from dashboard.state import identity, pixels
-
-if TYPE_CHECKING:
-    from clipprobe.attribution.explanation import Explanation
-    from clipprobe.attribution.faithfulness import ImageFaithfulness
-    from clipprobe.models import Clip
+from dashboard.state import BY_CONTENT, pixels
 
 MOST_KNOWN = 64
 """Questions whose answers are kept for each model."""
@@ -40,7 +37,7 @@ def ask_faithfulness(
             "covered, and a unit has none. Explain a text to see it."
         )
         return None
-    known = known_faithfulness(identity(clip))
+    known = known_faithfulness(clip)
     question = pixels(image), target, tuple((one.method, one.against, one.centred) for one in maps)
     if question not in known:
         slot, total = st.empty(), n_encodings(len(maps))
@@ -69,8 +66,6 @@ def measured(
     total: int,
 ) -> ImageFaithfulness:
     """Ask the library, with the progress in a slot of the page."""
-    from clipprobe.attribution.faithfulness import image_faithfulness
-
     done = 0
     bar = slot.progress(0.0, f"0 of {total:,} images encoded")
 
@@ -82,7 +77,7 @@ def measured(
     return image_faithfulness(clip, image, text, maps, progress=tell)
 
 
-@st.cache_resource(show_spinner=False, max_entries=3)
-def known_faithfulness(key: str) -> dict[Question, ImageFaithfulness]:
+@st.cache_resource(show_spinner=False, max_entries=3, hash_funcs=BY_CONTENT)
+def known_faithfulness(clip: Clip) -> dict[Question, ImageFaithfulness]:
     """What was measured of a model, the oldest first."""
     return {}

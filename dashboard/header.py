@@ -42,9 +42,10 @@ class Page:
     command: str = ""
     json: str = ""
 
-    def of_run(self, run: RunView) -> None:
+    def of_run(self, run: RunView, name: str) -> None:
         """Model and data are those of a run."""
         self.chips |= {"Model": model_words(run), "Data": data_words(run)}
+        self.address = replace(self.address, run=name)
 
     def of_model(self, clip: Clip, data: str) -> None:
         """The model is the session's, the data what the page was given."""
@@ -52,8 +53,7 @@ class Page:
 
     def about_run(self, run: RunView, name: str) -> None:
         """The page shows one run as it is."""
-        self.of_run(run)
-        self.address = replace(self.address, run=name)
+        self.of_run(run, name)
         self.python = snippets.run_code(str(run.path))
         self.command = snippets.run_command(str(run.path))
         names = ("kind", "model", "dataset", "counts")

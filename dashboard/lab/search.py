@@ -5,18 +5,16 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 from PIL import Image
 
 from attacks.typographic import TypographicAttack
 from attacks.typographic.search import SearchResult, search_attack
+from clipprobe.models import Clip
 from dashboard.components import CaptionedImage, number, pictures, plain
 from dashboard.lab import widgets
-
-if TYPE_CHECKING:
-    from clipprobe.models import Clip
 
 BUDGET, SMALLEST, LARGEST = 100, 20, 1000
 ANY_WORD = "the wrong answers that the model ranks highest"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from clipprobe.errors import DataError
 from clipprobe.identity import Identity
+from clipprobe.neurons import Atlas
 from clipprobe.neurons.notes import (
     MOST_TEXT,
     PLACE,
@@ -19,11 +19,8 @@ from clipprobe.neurons.notes import (
     read_notes,
 )
 from clipprobe.runs import jsonio
-from dashboard.components import errors_shown, plain
+from dashboard.components import download, errors_shown, plain
 from dashboard.settings import runs_folder
-
-if TYPE_CHECKING:
-    from clipprobe.neurons import Atlas
 
 ANY = "any"
 
@@ -138,7 +135,4 @@ def show_export() -> None:
             ("units.json", jsonio.dumps(notes.to_json()), "application/json"),
             ("units.csv", notes.to_csv(), "text/csv"),
         ):
-            st.download_button(
-                name, text, f"clipprobe-{name}", mime, key=f"export {name}", on_click="ignore",
-                icon=":material/download:",
-            )  # fmt: skip
+            download(name, text, f"clipprobe-{name}", mime, key=f"export {name}")

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import streamlit as st
 
+from clipprobe.neurons import Atlas
 from clipprobe.neurons.atlas.statistics.plane import Neighbours, nearest_units
+from clipprobe.neurons.labels.naming import UnitName
 from clipprobe.neurons.sheet.query import Match
-from dashboard import atlas_state
+from dashboard.atlas_state import BY_ATLAS
 from dashboard.components import plain
 from dashboard.units.wall import show_wall
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from clipprobe.neurons import Atlas
-    from clipprobe.neurons.labels.naming import UnitName
 
 
 def show_neighbours(atlas: Atlas, run: str, address: str, names: Mapping[str, UnitName]) -> None:
     """The nearest units as tiles, beside the cosine that chance reaches."""
     st.subheader("Units with the same strongest images", anchor=False)
-    found = neighbours(atlas, atlas_state.atlas_key(atlas), address)
+    found = neighbours(atlas, address)
     if not found.units:
         st.info("No other unit has one of its strongest images.")
         return
@@ -38,7 +34,7 @@ def show_neighbours(atlas: Atlas, run: str, address: str, names: Mapping[str, Un
     )
 
 
-@st.cache_resource(show_spinner="Comparing profiles…", max_entries=256)
-def neighbours(_atlas: Atlas, atlas: str, address: str) -> Neighbours:
+@st.cache_resource(show_spinner="Comparing profiles…", max_entries=256, hash_funcs=BY_ATLAS)
+def neighbours(atlas: Atlas, address: str) -> Neighbours:
     """The units nearest to one."""
-    return nearest_units(_atlas, address)
+    return nearest_units(atlas, address)

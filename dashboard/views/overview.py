@@ -10,46 +10,12 @@ from dashboard.components import numbers_row, plain
 from dashboard.framing import report_file
 from dashboard.header import Page, show_page
 from dashboard.lab.widgets import of_run
-from dashboard.run_table import pick_run
+from dashboard.run_table import KIND_ICONS, pick_run
 from dashboard.runs import RunEntry, data_words, find_runs, model_words
 from dashboard.settings import as_typed, runs_folder
 
 #: In a link: the run to look at. Not ``run``, which other pages may have left in the address.
 SHOWN = "shown"
-KIND_ICONS = {
-    "atlas": ":material/scatter_plot:",
-    "composition": ":material/join_inner:",
-    "typographic": ":material/match_case:",
-    "typographic-comparison": ":material/compare_arrows:",
-    "typographic-search": ":material/search:",
-    "typographic-sweep": ":material/tune:",
-    "stroop": ":material/palette:",
-    "why": ":material/account_tree:",
-    "words": ":material/spellcheck:",
-    "captions": ":material/short_text:",
-    "labels": ":material/label:",
-    "multimodality": ":material/layers:",
-    "effects": ":material/bolt:",
-    "similar": ":material/join_inner:",
-    "bias": ":material/balance:",
-    "bias-comparison": ":material/compare_arrows:",
-    "bias-gap": ":material/account_tree:",
-    "bias-mitigation": ":material/healing:",
-    "bias-written": ":material/draw:",
-    "zeroshot": ":material/category:",
-    "few-shot": ":material/school:",
-    "limits": ":material/rule:",
-    "carriers": ":material/account_tree:",
-    "faithfulness": ":material/fact_check:",
-    "faithfulness-comparison": ":material/compare_arrows:",
-    "zeroshot-comparison": ":material/compare_arrows:",
-    "few-shot-comparison": ":material/compare_arrows:",
-    "limits-comparison": ":material/compare_arrows:",
-    "carriers-comparison": ":material/compare_arrows:",
-    "demo": ":material/play_circle:",
-    "suite": ":material/checklist:",
-    "suite-comparison": ":material/compare_arrows:",
-}
 
 
 def show(page: Page) -> None:

@@ -24,20 +24,14 @@ from dashboard.components import CaptionedImage, errors_shown, pictures, plain
 from dashboard.cut import note_cut
 from dashboard.elements import place
 from dashboard.header import Page, show_page
+from dashboard.image_choice import choose_picture, source_picture
 from dashboard.lab import computed
 from dashboard.lab import trial as lab
 from dashboard.lab.answers import show_chart, show_conditions, show_effect, show_table
-from dashboard.lab.repair import EDITS, FACTOR, HEADS, UNITS, Plan, show_repair, show_why
+from dashboard.lab.repair import EDITS, FACTOR, UNITS, Plan, show_repair
 from dashboard.lab.search import show_search
-from dashboard.lab.widgets import (
-    KNOBS,
-    SIZES,
-    choose_classes,
-    choose_lettering,
-    choose_picture,
-    place_at,
-    source_picture,
-)
+from dashboard.lab.why import HEADS, show_why
+from dashboard.lab.widgets import KNOBS, SIZES, choose_classes, choose_lettering, place_at
 
 PAGE = "the lab"
 ANSWERS, WHY, LEAST = "Answers", "Why, and repair", "Least text"
@@ -132,8 +126,7 @@ def show(page: Page) -> None:
             show_table(shares, names)
         note_classes(names, added, templates, clip)
         given: dict[str, Any] = {
-            "spec": state.chosen_spec(),
-            "edits": state.edits_of(clip),
+            "model": state.chosen_source(),
             "image": made,
             "attack": attack,
             "classes": names,
@@ -170,7 +163,7 @@ def show_circuit(
         clean=trial.images["clean"],
         attack=trial.images["attack"],
         contest=contest,
-        key=computed.question_key(clip, contest, templates),
+        templates=templates,
     )
     above = st.container()
     plan = show_repair(

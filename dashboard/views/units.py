@@ -11,8 +11,7 @@ from clipprobe.errors import DataError
 from clipprobe.neurons import Atlas
 from clipprobe.neurons.sheet.commands import search_line
 from clipprobe.neurons.sheet.evidence import Evidence
-from clipprobe.neurons.sheet.query import unasked
-from clipprobe.runs import RunView
+from clipprobe.neurons.sheet.query import Match, unasked
 from dashboard import atlas_state, snippets
 from dashboard.address import UNITS, tab_title
 from dashboard.components import errors_shown, plain
@@ -49,8 +48,7 @@ def show(page: Page) -> None:
         run = choose_run(runs, label="Atlas", key="atlas_run")
     if run is None:
         return
-    page.of_run(run)
-    page.address = replace(page.address, run=str(st.session_state["atlas_run"]))
+    page.of_run(run, str(st.session_state["atlas_run"]))
     atlas = atlas_state.open_atlas(run)
     line = middle.text_input(
         "Find", key="find", bind="query-params", placeholder="dog   peak>5   post:17   dead",
@@ -76,8 +74,17 @@ def show(page: Page) -> None:
         units = found_units(atlas, evidence, line, sites)
         if kept:
             units = among(atlas, units, saved[kept])
-        sheet = show_units(atlas, evidence, units, line)
-        say(page, run, atlas, units, line, sites, sheet, kept)
+        sheet, shown = show_units(page.address.run, atlas, evidence, units, line)
+        some = sites if len(sites) < len(atlas.sites) else []
+        page.python = snippets.search_code(
+            run=str(run.path),
+            line=line,
+            sites=some,
+            saved=(str(note_file()), kept) if kept else None,
+        )
+        if not kept:  # the command line knows no notes
+            page.command = search_line(atlas, line, some, sheet * PER_SHEET)
+        page.say([{"unit": one.address, "why": list(one.why)} for one in shown])
         page.address = replace(
             page.address,
             find=line,
@@ -98,17 +105,18 @@ def facet(label: str, key: str, atlas: Atlas, fact: Callable[[str], str]) -> str
     return str(st.selectbox(label, options, key=key, bind="query-params"))
 
 
-def show_units(atlas: Atlas, evidence: Evidence, found: Found, line: str) -> int:
+def show_units(
+    run: str, atlas: Atlas, evidence: Evidence, found: Found, line: str
+) -> tuple[int, Sequence[Match]]:
     """The map and a page of the wall.
 
     Returns:
-        Which page, from 1.
+        Which page, from 1, and its units.
     """
     n_all, n = len(found.mask), len(found.matches)
     if not n:
         st.info(plain(f"No unit is like that: {line}. {not_searched(evidence)}"))
-        return 1
-    run = str(st.session_state["atlas_run"])
+        return 1, ()
     left, right = st.columns([3, 2], gap="medium")  # on a phone the first stands above
     with right, errors_shown():
         show_plane(atlas, run, found)
@@ -127,10 +135,9 @@ def show_units(atlas: Atlas, evidence: Evidence, found: Found, line: str) -> int
                     f"bell-shaped units stay below. {not_searched(evidence)}"
                 )
             )
-            names = names_of(atlas, evidence)
             shown = found.matches[first : first + PER_SHEET]
-            show_wall(atlas, run, shown, names, notes_of(atlas))
-    return sheet
+            show_wall(atlas, run, shown, names_of(atlas, evidence), notes_of(atlas))
+    return sheet, shown
 
 
 def not_searched(evidence: Evidence) -> str:
@@ -140,28 +147,6 @@ def not_searched(evidence: Evidence) -> str:
         return ""
     verbs = ", ".join(f"{one.name} (clipprobe {one.verb})" for one in missing)
     return f"Not searched, as there is no run on these weights: {verbs}."
-
-
-def say(
-    page: Page,
-    run: RunView,
-    atlas: Atlas,
-    found: Found,
-    line: str,
-    sites: Sequence[str],
-    sheet: int,
-    kept: str,
-) -> None:
-    """What the page is of, and the same without the app."""
-    some = list(sites) if len(sites) < len(atlas.sites) else []
-    first = (sheet - 1) * PER_SHEET
-    shown = found.matches[first : first + PER_SHEET]
-    page.python = snippets.search_code(
-        run=str(run.path), line=line, sites=some, saved=(str(note_file()), kept) if kept else None
-    )
-    if not kept:  # the command line knows no notes
-        page.command = search_line(atlas, line, some, first + PER_SHEET)
-    page.say([{"unit": one.address, "why": list(one.why)} for one in shown])
 
 
 show_page(UNITS, show)
