@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -47,6 +46,18 @@ def favicon() -> Image.Image:
     draw.ellipse((12, 12, 51, 51), outline="white", width=7)
     draw.ellipse((25, 25, 38, 38), fill="white")
     return icon
+
+
+def choose_part(label: str, parts: Sequence[str], key: str) -> str:
+    """One of the parts of a page, the first until another is chosen; the choice is in the address.
+
+    Args:
+        label: For those who cannot see the parts.
+    """
+    return st.segmented_control(
+        label, parts, default=parts[0], key=key, required=True, label_visibility="collapsed",
+        bind="query-params",
+    )  # fmt: skip
 
 
 @contextmanager
@@ -98,24 +109,15 @@ def estimate_words(estimate: Any) -> tuple[str, str, str]:
     return format_number(value), f"95 % [{format_number(low)}, {format_number(high)}], n={n:,}", ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaptionedImage:
-    """One image of a grid."""
+def picture(image: Image.Image, alt: str, *lines: str) -> None:
+    """An image at the width of its column, enlarged without a blur.
 
-    image: Image.Image
-    caption: str
-    alt: str
-    second: str = ""
-    """A second line of the caption."""
-
-
-def pictures(items: Sequence[CaptionedImage], *, columns: int) -> None:
-    """Images in rows, each with a caption and a text for those who cannot see it."""
-    for start in range(0, len(items), columns):
-        row = items[start : start + columns]
-        for place, item in zip(st.columns(columns), row, strict=False):
-            caption = "  \n".join(plain(line) for line in (item.caption, item.second) if line)
-            place.image(edged(item.image), caption=caption, alt=item.alt, width="stretch")
+    Args:
+        alt: What it shows, for those who cannot see it.
+        lines: Of the caption.
+    """
+    caption = "  \n".join(plain(line) for line in lines)
+    st.image(edged(image), caption=caption, alt=alt, width="stretch")
 
 
 def download(label: str, data: str | bytes, name: str, mime: str, *, key: str = "") -> None:

@@ -13,7 +13,7 @@ from clipprobe.figures.theme import BLUE
 from clipprobe.models import Clip
 from dashboard import explained
 from dashboard.blocks import SHOWN_WHOLE
-from dashboard.components import CaptionedImage, number, pictures, plain
+from dashboard.components import number, picture, plain
 from dashboard.one_image import ALPHA, Answers, Calibration
 
 N_SHOWN = 6
@@ -30,10 +30,7 @@ def show_answer(image: Image.Image, found: Answers, calibration: Calibration | N
     left, right = st.columns([1, 3], gap="medium")
     name = found.names[found.best]
     with left:
-        pictures(
-            [CaptionedImage(image=image, caption="as the model sees it", alt="The image")],
-            columns=1,
-        )
+        picture(image, "The image", "as the model sees it")
     shares = found.shares_alone[:, found.best]
     n = len(shares)
     margin, low, high = found.margin()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -70,17 +70,11 @@ def gallery(
 
 
 def _data(tile: Tile) -> dict[str, Any]:
-    return {
-        "images": list(tile.images),
-        "title": tile.title,
-        "note": tile.note,
+    return asdict(tile) | {
         "hint": tile.hint or "\n".join(filter(None, (tile.title, tile.note))),
-        "alt": tile.alt,
         "value": _share(tile.value),
         "chance": _share(tile.chance),
-        "box": tile.box,
         "heat": None if tile.heat is None else _opacity(tile.heat),
-        "href": tile.href,
     }
 
 

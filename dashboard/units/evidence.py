@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -28,15 +29,19 @@ def evidence_of(atlas: Atlas, runs: Sequence[RunView]) -> Evidence:
     return gather(atlas, among=runs)
 
 
+def runs_key(evidence: Evidence) -> list[str]:
+    """A key of where the runs lie that say something of a unit."""
+    return [str(run.path) for runs in evidence.runs.values() for run in runs]
+
+
+BY_EVIDENCE: Any = BY_ATLAS | {Evidence: runs_key}
+"""What the caches know images, models, atlases and the runs on them by."""
+
+
+@st.cache_resource(show_spinner=False, max_entries=8, ttl=60, hash_funcs=BY_EVIDENCE)
 def names_of(atlas: Atlas, evidence: Evidence) -> dict[str, UnitName]:
     """What runs of labels call the units of an atlas; read once for each set of runs."""
-    runs = evidence.runs.get("labels", ())
-    return _names(atlas, tuple(str(run.path) for run in runs), runs)
-
-
-@st.cache_resource(show_spinner=False, max_entries=8, ttl=60, hash_funcs=BY_ATLAS)
-def _names(atlas: Atlas, paths: tuple[str, ...], _runs: Sequence[RunView]) -> dict[str, UnitName]:
-    return unit_names(_runs)
+    return unit_names(evidence.runs.get("labels", ()))
 
 
 def instruments(atlas: Atlas, site: Site) -> dict[str, Instrument]:

@@ -16,6 +16,7 @@ from clipprobe.neurons.sheet.evidence import Evidence
 from clipprobe.neurons.sheet.query import Match, find_by_query
 from dashboard import atlas_state
 from dashboard.atlas_state import BY_ATLAS
+from dashboard.units.evidence import BY_EVIDENCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,17 +29,10 @@ class Found:
     """``(n_units,)`` over all units of the atlas in order of hook point."""
 
 
+@st.cache_resource(show_spinner="Searching…", max_entries=8, ttl=600, hash_funcs=BY_EVIDENCE)
 def found_units(atlas: Atlas, evidence: Evidence, line: str, sites: Sequence[str]) -> Found:
     """The units of some hook points that a line of text asks for."""
-    runs = tuple(str(run.path) for runs in evidence.runs.values() for run in runs)
-    return _found(atlas, evidence, runs, line.strip(), tuple(sites))
-
-
-@st.cache_resource(show_spinner="Searching…", max_entries=8, ttl=600, hash_funcs=BY_ATLAS)
-def _found(
-    atlas: Atlas, _evidence: Evidence, runs: tuple[str, ...], line: str, sites: tuple[str, ...]
-) -> Found:
-    matches = find_by_query(atlas, _evidence, line, site=sites)
+    matches = find_by_query(atlas, evidence, line, site=sites)
     return Found(matches=matches, mask=_mask(atlas, matches))
 
 

@@ -13,14 +13,12 @@ from clipprobe.neurons.captions.ranking import text_prompts, vision_captions
 from clipprobe.neurons.captions.result import CaptionScore, UnitCaptions
 from clipprobe.neurons.effects.directions import Directions
 from dashboard import state
+from dashboard.classes import STARTING_CLASSES
 from dashboard.components import plain
 from dashboard.cut import note_cut
 
 MOST_TEXTS, MOST_LETTERS, SHOWN = 500, 20_000, 10
-FIRST = (
-    "apple", "dog", "cat", "car", "house", "tree", "banana", "guitar", "phone", "fish", "clock",
-    "rose", "a photo of an animal", "a drawing", "a written word",
-)  # fmt: skip
+FIRST = (*STARTING_CLASSES, "a photo of an animal", "a drawing", "a written word")
 
 
 def show_writes(atlas: Atlas, address: str, clip: Clip) -> None:

@@ -14,9 +14,8 @@ from dashboard.components import errors_shown, plain
 from dashboard.elements import Panel, heat
 from dashboard.header import Page, show_page
 from dashboard.image_choice import choose_picture, source_picture
-from dashboard.runs import choose_run, find_runs
+from dashboard.runs import atlases, choose_run, find_runs
 from dashboard.settings import runs_folder
-from dashboard.units.choice import atlases
 
 ALL = "all hook points"
 UNIT_PAGE = "views/unit.py"

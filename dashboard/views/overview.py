@@ -77,29 +77,18 @@ def run_card(item: RunEntry, run: RunView) -> None:
             numbers_row(headline)
         else:
             st.caption("This run has no headline numbers.")
-        links = st.container(horizontal=True)
-        where = {"run": item.name}
-        with links:
-            if report_file(run) is not None:
+        links: list[tuple[str, str, str, dict[str, str]]] = []
+        if report_file(run) is not None:
+            links.append(("reports", "Report", "description", {"run": item.name}))
+        if run.kind == "atlas":
+            links.append(("units", "Units", "apps", {"run": item.name}))
+        if run.kind == "typographic":
+            lab = of_run(run.manifest["config"])
+            links.append(("typographic", "Try it in the lab", "match_case", lab))
+        with st.container(horizontal=True):
+            for view, label, icon, where in links:
                 st.page_link(
-                    "views/reports.py",
-                    label="Report",
-                    icon=":material/description:",
-                    query_params=where,
-                )
-            if run.kind == "atlas":
-                st.page_link(
-                    "views/units.py",
-                    label="Units",
-                    icon=":material/apps:",
-                    query_params=where,
-                )
-            if run.kind == "typographic":
-                st.page_link(
-                    "views/typographic.py",
-                    label="Try it in the lab",
-                    icon=":material/match_case:",
-                    query_params=of_run(run.manifest["config"]),
+                    f"views/{view}.py", label=label, icon=f":material/{icon}:", query_params=where
                 )
 
 

@@ -18,18 +18,17 @@ from clipprobe.neurons.sheet.evidence import Evidence
 from clipprobe.runs import RunView
 from dashboard import atlas_state, snippets
 from dashboard.address import UNIT, UNITS, Address, tab_title
-from dashboard.components import errors_shown, plain
+from dashboard.components import choose_part, errors_shown, plain
 from dashboard.header import Page, show_page
-from dashboard.runs import choose_run, data_words, find_runs, model_words
+from dashboard.runs import atlases, choose_run, data_words, find_runs, model_words
 from dashboard.settings import as_typed, runs_folder
 from dashboard.units import evidence as others
-from dashboard.units.choice import atlases
 from dashboard.units.effect import show_effect
 from dashboard.units.fold import show_fold
 from dashboard.units.images import PARTS, RANGE, show_range
 from dashboard.units.notes import show_note
-from dashboard.units.similar import show_neighbours
 from dashboard.units.texts import show_text_range, show_texts
+from dashboard.units.wall import show_neighbours
 from dashboard.units.where import show_where, show_where_in_text
 from dashboard.units.writes import show_writes
 
@@ -90,16 +89,13 @@ def show_unit(page: Page, run: RunView, atlas: Atlas, unit: Unit, runs: list[Run
         name = others.names_of(atlas, evidence).get(unit.address)
         show_fold(atlas, site, unit, clip, name, trouble)
         instruments = others.instruments(atlas, site)
-        part = (
-            st.segmented_control(
-                "More of this unit",
-                [OVER_RANGE, WHERE, *instruments, PROVENANCE],
-                default=OVER_RANGE,
-                key="part",
-                required=True,
-                bind="query-params",
-            )
-            or OVER_RANGE
+        part = st.segmented_control(
+            "More of this unit",
+            [OVER_RANGE, WHERE, *instruments, PROVENANCE],
+            default=OVER_RANGE,
+            key="part",
+            required=True,
+            bind="query-params",
         )
         with errors_shown():
             if part == OVER_RANGE:
@@ -149,18 +145,7 @@ def random_unit(atlas: Atlas) -> str:
 
 def show_inputs(atlas: Atlas, unit: Unit, clip: Clip | None) -> None:
     """What lies along the range, or at one of its ends."""
-    part = (
-        st.segmented_control(
-            "Part of the range",
-            PARTS,
-            default=RANGE,
-            key="show",
-            required=True,
-            label_visibility="collapsed",
-            bind="query-params",
-        )
-        or RANGE
-    )
+    part = choose_part("Part of the range", PARTS, "show")
     if atlas.tower == "vision":
         show_range(atlas, atlas.site(parse_unit(unit.address).hook), unit, clip, part)
     elif part == RANGE:

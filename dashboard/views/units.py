@@ -16,9 +16,8 @@ from dashboard import atlas_state, snippets
 from dashboard.address import UNITS, tab_title
 from dashboard.components import errors_shown, plain
 from dashboard.header import Page, show_page
-from dashboard.runs import choose_run, find_runs
+from dashboard.runs import atlases, choose_run, find_runs
 from dashboard.settings import runs_folder
-from dashboard.units.choice import atlases
 from dashboard.units.evidence import evidence_of, names_of
 from dashboard.units.notes import choose_saved, note_file, notes_of, saved_of, show_export
 from dashboard.units.search import Found, among, block_of, found_units, site_of
@@ -71,7 +70,7 @@ def show(page: Page) -> None:
         if not sites:
             raise DataError(f"The atlas has no hook point {site} in block {block}: choose another.")
         evidence = evidence_of(atlas, [item.run for item in found if item.run])
-        units = found_units(atlas, evidence, line, sites)
+        units = found_units(atlas, evidence, line.strip(), sites)
         if kept:
             units = among(atlas, units, saved[kept])
         sheet, shown = show_units(page.address.run, atlas, evidence, units, line)

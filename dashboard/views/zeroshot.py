@@ -19,7 +19,7 @@ from dashboard import one_image, snippets, state
 from dashboard.address import ZEROSHOT
 from dashboard.blocks import show_sections
 from dashboard.classes import checked_classes
-from dashboard.components import errors_shown, plain
+from dashboard.components import choose_part, errors_shown, plain
 from dashboard.cut import note_cut
 from dashboard.header import Page, show_page
 from dashboard.image_choice import choose_picture, choose_uploads, source_picture, uploaded
@@ -45,11 +45,8 @@ REPORTS: Mapping[str, str] = {
 def show(page: Page) -> None:
     """The whole page."""
     st.title("What is it called, how sure is that, and where does it fail?")
-    part = st.segmented_control(
-        "Look at", [ONE, RUNS], default=ONE, key="part", required=True,
-        label_visibility="collapsed", bind="query-params",
-    )  # fmt: skip
-    page.address = replace(page.address, part=part or ONE)
+    part = choose_part("Look at", [ONE, RUNS], "part")
+    page.address = replace(page.address, part=part)
     if part == RUNS:
         show_runs(page)
     else:
