@@ -16,7 +16,7 @@ from clipprobe.errors import UnsupportedModelError
 from clipprobe.identity import Identity
 from clipprobe.models import Clip
 from clipprobe.models.checkpoints.bundled import BUNDLED_NAME
-from clipprobe.neurons import Atlas, TextMap, UnitMap, text_map, unit_map
+from clipprobe.neurons import Atlas, text_map, unit_map
 from clipprobe.neurons.atlas.unit_table import UnitTable
 from clipprobe.runs import RunView
 from dashboard.byte_cache import byte_cached
@@ -88,17 +88,9 @@ def atlas_view(clip: Clip, atlas: Atlas, number: int) -> Image.Image:
     return view
 
 
-@st.cache_resource(show_spinner="Running the model…", max_entries=512, hash_funcs=BY_CONTENT)
-def unit_on(clip: Clip, address: str, image: Image.Image) -> UnitMap:
-    """A unit's activation over one image.
-
-    Raises:
-        UnsupportedHookError: its hook point has no places on an image.
-    """
-    return unit_map(clip, image, address)
-
-
-@st.cache_resource(show_spinner="Running the model…", max_entries=128, hash_funcs=BY_CONTENT)
-def unit_on_text(clip: Clip, address: str, text: str) -> TextMap:
-    """A unit's activation on the tokens of one text."""
-    return text_map(clip, text, address)
+unit_on = st.cache_resource(
+    show_spinner="Running the model…", max_entries=512, hash_funcs=BY_CONTENT
+)(unit_map)
+unit_on_text = st.cache_resource(
+    show_spinner="Running the model…", max_entries=128, hash_funcs=BY_CONTENT
+)(text_map)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +18,7 @@ _MARKUP = re.compile(r"([!-/:-@\[-`{-~])")
 _LINK = re.compile(r"(?<=:)(?=[a-z/+-])|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
 _NUMBER = re.compile(r"[+−-]?[\d.,]+(e[+-]?\d+)?[ %]*")
 CRISP_BELOW_PX = 192
+ANY = "any"
 
 
 def plain(text: object) -> str:
@@ -46,6 +47,18 @@ def favicon() -> Image.Image:
     draw.ellipse((12, 12, 51, 51), outline="white", width=7)
     draw.ellipse((25, 25, 38, 38), fill="white")
     return icon
+
+
+def choose_or_any(label: str, options: Iterable[str], key: str, **how: Any) -> str:
+    """One of some options, or any; what was chosen is forgotten where it is no longer there.
+
+    Args:
+        how: More of the widget, such as where its choice is kept.
+    """
+    names = [ANY, *options]
+    if st.session_state.get(key, ANY) not in names:
+        st.session_state[key] = ANY
+    return str(st.selectbox(label, names, key=key, **how))
 
 
 def choose_part(label: str, parts: Sequence[str], key: str) -> str:

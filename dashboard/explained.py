@@ -12,7 +12,6 @@ from PIL import Image
 
 import clipprobe
 from clipprobe.attribution.explanation import Explanation
-from clipprobe.attribution.interactions.result import Interactions
 from clipprobe.attribution.words_explained import WordExplanation
 from clipprobe.errors import UnknownHookPointError
 from clipprobe.hooks.names import parse_unit
@@ -74,10 +73,10 @@ def words(clip: Clip, image: Image.Image, text: str) -> WordExplanation:
     return one
 
 
-@st.cache_resource(show_spinner=False, max_entries=32, hash_funcs=BY_CONTENT)
-def pairs(clip: Clip, image: Image.Image, text: str) -> Interactions:
-    """Which patch with which word makes the cosine."""
-    return clipprobe.interactions(clip, image, text)
+pairs = st.cache_resource(show_spinner=False, max_entries=32, hash_funcs=BY_CONTENT)(
+    clipprobe.interactions
+)
+"""Which patch with which word makes the cosine."""
 
 
 @st.cache_data(show_spinner=False, max_entries=128, hash_funcs=BY_CONTENT)

@@ -49,32 +49,19 @@ def ask_faithfulness(
             )
             if not st.button("Measure", key=BUTTON, icon=":material/rule:"):
                 return None
+        done, bar = 0, slot.progress(0.0, f"0 of {total:,} images encoded")
+
+        def tell(more: int) -> None:
+            nonlocal done
+            done += more
+            bar.progress(min(1.0, done / total), f"{done:,} of {total:,} images encoded")
+
         try:
-            known[question] = measured(clip, image, target, maps, slot, total)
+            known[question] = image_faithfulness(clip, image, target, maps, progress=tell)
         finally:
             slot.empty()
         drop_oldest(known, MOST_KNOWN)
     return known.get(question)
-
-
-def measured(
-    clip: Clip,
-    image: Image.Image,
-    text: str,
-    maps: Sequence[Explanation],
-    slot: st.delta_generator.DeltaGenerator,
-    total: int,
-) -> ImageFaithfulness:
-    """Ask the library, with the progress in a slot of the page."""
-    done = 0
-    bar = slot.progress(0.0, f"0 of {total:,} images encoded")
-
-    def tell(more: int) -> None:
-        nonlocal done
-        done += more
-        bar.progress(min(1.0, done / total), f"{done:,} of {total:,} images encoded")
-
-    return image_faithfulness(clip, image, text, maps, progress=tell)
 
 
 @st.cache_resource(show_spinner=False, max_entries=3, hash_funcs=BY_CONTENT)

@@ -10,11 +10,10 @@ import streamlit as st
 
 from clipprobe.arrays import missing
 from clipprobe.report.numbers import estimate_parts, format_cell, format_estimate
-from dashboard.components import visible
+from dashboard.components import ANY, choose_or_any, visible
 from dashboard.runs import COMPLETE, RunEntry, model_words
 
 PER_PAGE = 10
-ANY = "any"
 NEWEST, BY_NAME = "newest first", "by name"
 #: Kind of run -> its icon.
 KIND_ICONS = {
@@ -101,11 +100,9 @@ def one_of(
     fact: Callable[[RunEntry], str],
 ) -> str:
     """A list of what the runs are, to choose one from."""
-    options = [ANY, *sorted({fact(item) for item in runs} - {""})]
-    key = f"runs_{label.casefold()}"
-    if st.session_state.get(key, ANY) not in options:  # the last run of this sort is gone
-        st.session_state[key] = ANY
-    return str(place.selectbox(label, options, key=key, persist_state="session"))
+    options = sorted({fact(item) for item in runs} - {""})
+    with place:
+        return choose_or_any(label, options, f"runs_{label.casefold()}", persist_state="session")
 
 
 def chosen(shown: list[RunEntry]) -> RunEntry:

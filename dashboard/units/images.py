@@ -124,7 +124,7 @@ def _heat(atlas: Atlas, firing: Firing, clip: Clip, address: str) -> NDArray[np.
         image = atlas_state.atlas_view(clip, atlas, firing.image)
     except UnreadableImageError:
         return None
-    return atlas_state.unit_on(clip, address, image).map
+    return atlas_state.unit_on(clip, image, address).map
 
 
 def show_range(atlas: Atlas, site: Site, unit: Unit, clip: Clip | None, part: str) -> None:

@@ -19,10 +19,8 @@ from clipprobe.neurons.notes import (
     read_notes,
 )
 from clipprobe.runs import jsonio
-from dashboard.components import download, errors_shown, plain
+from dashboard.components import ANY, choose_or_any, download, errors_shown, plain
 from dashboard.settings import runs_folder
-
-ANY = "any"
 
 
 def note_file() -> Path:
@@ -110,14 +108,9 @@ def show_form(note: UnitNote, model: Identity, unit: str) -> None:
 
 def choose_saved(saved: Mapping[str, list[str]]) -> str:
     """A list of units to look at; empty for all units."""
-    options = [ANY, *saved]
-    if st.session_state.get("saved", ANY) not in options:  # of another model, or empty by now
-        st.session_state["saved"] = ANY
-    name = st.selectbox(
-        "Saved", options, key="saved", bind="query-params",
-        help="Starred units, those with a note, and your lists.",
-    )  # fmt: skip
-    return "" if name in (None, ANY) else str(name)
+    about = "Starred units, those with a note, and your lists."
+    name = choose_or_any("Saved", saved, "saved", bind="query-params", help=about)
+    return "" if name == ANY else name
 
 
 def show_export() -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from clipprobe.hooks.names import parse_name, parse_unit
 from clipprobe.neurons import Atlas
-from clipprobe.neurons.atlas.statistics.plane import UnitPlane, unit_plane
+from clipprobe.neurons.atlas.statistics.plane import unit_plane
 from clipprobe.neurons.sheet.evidence import Evidence
 from clipprobe.neurons.sheet.query import Match, find_by_query
 from dashboard import atlas_state
@@ -48,10 +48,9 @@ def _mask(atlas: Atlas, matches: Sequence[Match]) -> NDArray[np.bool_]:
     return mask
 
 
-@st.cache_resource(show_spinner="Laying out all units (once)…", max_entries=8, hash_funcs=BY_ATLAS)
-def plane(atlas: Atlas) -> UnitPlane:
-    """The map of all units of an atlas."""
-    return unit_plane(atlas)
+plane = st.cache_resource(
+    show_spinner="Laying out all units (once)…", max_entries=8, hash_funcs=BY_ATLAS
+)(unit_plane)
 
 
 @st.cache_resource(show_spinner=False, max_entries=8, hash_funcs=BY_ATLAS)

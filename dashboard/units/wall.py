@@ -11,7 +11,7 @@ import streamlit as st
 from clipprobe.hooks.names import parse_name, parse_unit
 from clipprobe.neurons import Atlas
 from clipprobe.neurons.atlas.showing import peak_text
-from clipprobe.neurons.atlas.statistics.plane import Neighbours, nearest_units
+from clipprobe.neurons.atlas.statistics.plane import nearest_units
 from clipprobe.neurons.labels.naming import UnitName
 from clipprobe.neurons.notes import UnitNote
 from clipprobe.neurons.sheet.query import Match
@@ -139,7 +139,6 @@ def show_neighbours(atlas: Atlas, run: str, address: str, names: Mapping[str, Un
     )
 
 
-@st.cache_resource(show_spinner="Comparing profiles…", max_entries=256, hash_funcs=BY_ATLAS)
-def neighbours(atlas: Atlas, address: str) -> Neighbours:
-    """The units nearest to one."""
-    return nearest_units(atlas, address)
+neighbours = st.cache_resource(
+    show_spinner="Comparing profiles…", max_entries=256, hash_funcs=BY_ATLAS
+)(nearest_units)

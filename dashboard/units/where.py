@@ -31,7 +31,7 @@ def show_where(atlas: Atlas, unit: Unit, clip: Clip) -> snippets.Mapped:
     with left:
         image, name, mapped = choose_image(atlas, unit, clip)
     try:
-        found = atlas_state.unit_on(clip, unit.address, image)
+        found = atlas_state.unit_on(clip, image, unit.address)
     except UnsupportedHookError:
         left.image(image, width=220, alt=f"The image {name}, as the model sees it")
         right.info("This hook point has no places on the image, so there is no map.")
@@ -103,7 +103,7 @@ def show_where_in_text(unit: Unit, clip: Clip, inputs: str) -> None:
         "Text", unit.top[0].id, max_chars=MAX_TEXT, key="words", bind="query-params"
     )
     note_cut(clip, [text])
-    found = atlas_state.unit_on_text(clip, unit.address, text)
+    found = atlas_state.unit_on_text(clip, text, unit.address)
     coloured_words(found.tokens, found.values, unit="activation", key="tokens")
     if unit.pool in ("max", "mean"):
         value = float(found.values.max() if unit.pool == "max" else found.values.mean())

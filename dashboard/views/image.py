@@ -44,7 +44,7 @@ def show(page: Page) -> None:
         image, made, name = source_picture(clip, source)
         sites = None if site == ALL else (site,)
         with st.spinner("Placing every unit…"):
-            found = respond(clip, atlas, image, sites)
+            found = respond(clip, atlas, image, sites=sites, k=N_UNITS)
         page.chips["Image"] = made.title
         mapped = show_units(clip, page.address.run, atlas, found, image, name or "your image")
         page.python = snippets.responding_code(
@@ -54,12 +54,7 @@ def show(page: Page) -> None:
         page.say(found.to_json())
 
 
-@st.cache_resource(show_spinner=False, max_entries=64, hash_funcs=BY_ATLAS)
-def respond(
-    clip: Clip, atlas: Atlas, image: Image.Image, sites: tuple[str, ...] | None
-) -> ImageResponses:
-    """The units that respond most."""
-    return responding(clip, atlas, image, sites=sites, k=N_UNITS)
+respond = st.cache_resource(show_spinner=False, max_entries=64, hash_funcs=BY_ATLAS)(responding)
 
 
 def show_units(
@@ -83,7 +78,7 @@ def show_units(
         if atlas.sites[one.address.rpartition(":")[0]].layout == "vector":
             without.append(f"{one.address}: {note}")
             continue
-        values = atlas_state.unit_on(clip, one.address, image).map
+        values = atlas_state.unit_on(clip, image, one.address).map
         mapped.append(one.address)
         panels.append(Panel(title=short(one.address), values=values, unit="activation", note=note))
     if panels:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import streamlit as st
@@ -14,7 +14,7 @@ from clipprobe.neurons.sheet.evidence import Evidence
 from clipprobe.neurons.sheet.query import Match, unasked
 from dashboard import atlas_state, snippets
 from dashboard.address import UNITS, tab_title
-from dashboard.components import errors_shown, plain
+from dashboard.components import ANY, choose_or_any, errors_shown, plain
 from dashboard.header import Page, show_page
 from dashboard.runs import atlases, choose_run, find_runs
 from dashboard.settings import runs_folder
@@ -25,7 +25,6 @@ from dashboard.units.wall import show_plane, show_wall
 
 QUESTION = "Which units are there, and where is my concept?"
 PER_SHEET = 24
-ANY = "any"
 FORMS = (
     "A word, a concept, a label or a caption, as runs of the instruments and the labels of the "
     "images tie them to units; an address such as post:17 or blocks.3.mlp.post; a condition such "
@@ -54,9 +53,11 @@ def show(page: Page) -> None:
         help=FORMS,
     ) or ""  # fmt: skip
     with facets[0]:
-        block = facet("Block", "block", atlas, block_of)
+        blocks = dict.fromkeys(map(block_of, atlas.sites))
+        block = choose_or_any("Block", blocks, "block", bind="query-params")
     with facets[1]:
-        site = facet("Hook point", "site", atlas, site_of)
+        kinds = dict.fromkeys(map(site_of, atlas.sites))
+        site = choose_or_any("Hook point", kinds, "site", bind="query-params")
     saved = saved_of(atlas)
     with facets[2]:
         kept = choose_saved(saved)
@@ -94,14 +95,6 @@ def show(page: Page) -> None:
         if kept:
             page.turn("saved")
     show_export()
-
-
-def facet(label: str, key: str, atlas: Atlas, fact: Callable[[str], str]) -> str:
-    """A list of what the hook points are, to choose one from."""
-    options = [ANY, *dict.fromkeys(fact(name) for name in atlas.sites)]
-    if st.session_state.get(key, ANY) not in options:  # of another atlas
-        st.session_state[key] = ANY
-    return str(st.selectbox(label, options, key=key, bind="query-params"))
 
 
 def show_units(
