@@ -79,15 +79,11 @@ def show_page(name: str, draw: Callable[[Page], None]) -> None:
     page, place = Page(Address(page=name)), st.container()
     if model := st.query_params.get(PARAMETER):
         page.address = replace(page.address, knobs=((PARAMETER, model),))
+    mistake: ClipprobeError | None = None
     try:
         draw(page)
-    except ClipprobeError:
-        _show_strip(page, place)
-        raise
-    _show_strip(page, place)
-
-
-def _show_strip(page: Page, place: st.delta_generator.DeltaGenerator) -> None:
+    except ClipprobeError as error:
+        mistake = error
     with place:
         strip(
             page.address,
@@ -97,6 +93,8 @@ def _show_strip(page: Page, place: st.delta_generator.DeltaGenerator) -> None:
             command=page.command,
             json=page.json if len(page.json) <= MOST_JSON else "",
         )
+    if mistake is not None:
+        raise mistake
 
 
 def _values(value: Any) -> list[str]:

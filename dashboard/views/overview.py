@@ -22,21 +22,14 @@ def show(page: Page) -> None:
     """The whole page."""
     st.title("What has been run?")
     folder = runs_folder()
-    if not folder.is_dir():
-        st.info(
-            f"There is no folder {plain(folder)} yet. `clipprobe demo` makes runs to look at; "
-            "`clipprobe dashboard --runs DIR` looks elsewhere. The typographic lab works without "
-            "runs."
-        )
-        return
     name = st.query_params.pop(SHOWN, None)
     if name is not None:  # a link to one run
         st.session_state["runs_name"] = st.session_state["run looked at"] = name
     runs = find_runs(folder)
     if not runs:
         st.info(
-            f"No runs in {plain(folder)}. `clipprobe demo` makes some; the typographic lab works "
-            "without any."
+            f"No runs in {plain(folder)}. `clipprobe demo` makes some, `clipprobe dashboard --runs "
+            "DIR` looks elsewhere, and the typographic lab works without any."
         )
         return
     n_complete = sum(item.run is not None for item in runs)
