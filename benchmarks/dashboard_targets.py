@@ -14,6 +14,8 @@ photos of 1,600 x 1,200), with the thumbnails of the atlas and without.
 ``large``: a unit's page from an atlas of 100,002 units (random weights, synthetic images).
 ``memory``: resident memory of the process over many page views, each a session of its own: 100
 different ones again and again, so that caches are full after the first round.
+``server``: the same of the server that ``clipprobe dashboard`` starts, over its websocket, every
+view but the report another one; what it holds after each tenth of them.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 from PIL import Image
@@ -195,6 +198,23 @@ def large(folder: Path) -> list[Line]:
 
 def memory(folder: Path, views: int, different: int) -> list[Line]:
     """Resident memory over many page views."""
+    small_atlas(folder)
+    seen = []
+    for number in range(views):
+        view, params = page_view(number % different)
+        opened(folder / "runs", None, view, **params)
+        gc.collect()  # sessions that ended are cycles
+        seen.append(resident_mb())
+    return [
+        (f"resident memory, {views} page views, {different} different ones",
+         f"{max(seen):,.0f} MB", "at most 1,200 MB",
+         max(seen) <= 1200),
+        growth(seen),
+    ]  # fmt: skip
+
+
+def small_atlas(folder: Path) -> None:
+    """A run of the bundled model on bundled things."""
     import clipprobe
     from clipprobe.stimuli import Picture, Scene, concepts, render
 
@@ -204,38 +224,80 @@ def memory(folder: Path, views: int, different: int) -> list[Line]:
         scene = Scene(items=(Picture(concept=concept.name),), size_px=64)
         render(scene).image.save(images / f"{number:03d}.png")
     clipprobe.scan(clipprobe.load(), images, out=folder / "runs" / "atlas", workers=0)
+
+
+def page_view(number: int) -> tuple[str, dict[str, str]]:
+    """A page and its parameters, others for each number."""
+    views: list[tuple[str, dict[str, str]]] = [
+        ("unit", {"run": "atlas", "unit": f"vision.blocks.{number % 6}.mlp.post:{number}"}),
+        ("units", {"run": "atlas", "sheet": str(1 + number // 5)}),
+        ("typographic", {"word": WORDS[number % len(WORDS)], "size": f"{0.1 + number / 2e3:g}"}),
+        ("similarity", {"similar_texts": f"a dog\nthing {number}"}),
+        ("reports", {"run": "atlas"}),
+    ]
+    return views[number % len(views)]
+
+
+def server(folder: Path, views: int) -> list[Line]:
+    """Resident memory of the server that the command starts."""
+    small_atlas(folder)
     seen = []
-    for view_number in range(views):
-        number = view_number % different
-        unit = f"vision.blocks.{number % 6}.mlp.post:{number}"
-        view, params = [
-            ("unit", {"run": "atlas", "unit": unit}),
-            ("units", {"run": "atlas", "sheet": str(1 + number % 100)}),
-            (
-                "typographic",
-                {"word": WORDS[number % len(WORDS)], "size": f"{0.1 + number / 2e3:g}"},
-            ),
-            ("similarity", {"similar_texts": f"a dog\nthing {number}"}),
-            ("reports", {"run": "atlas"}),
-        ][number % 5]
-        opened(folder / "runs", None, view, **params)
-        gc.collect()  # sessions that ended are cycles
-        seen.append(resident_mb())
-    fifth = max(1, views // 5)
-    early, late = max(seen[fifth : 2 * fifth]), max(seen[-fifth:])
+    with served(folder / "runs") as (address, process):
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+        for number in range(views):
+            browse(address, *page_view(number))
+            seen.append(resident_mb(children[0]))
+    tenth = max(1, views // 10)
+    after = ", ".join(f"{seen[i]:,.0f} after {i + 1}" for i in range(tenth - 1, views, tenth))
     return [
-        (f"resident memory, {views} page views, {different} different ones",
-         f"{max(seen):,.0f} MB", "at most 1,200 MB",
-         max(seen) <= 1200),
-        ("its growth from the second fifth of the views to the last",
-         f"{late - early:+,.0f} MB ({early:,.0f} to {late:,.0f})", "at most 5 %",
-         late <= 1.05 * early),
+        (f"resident memory of the server, {views} different views, MB", after,
+         "at most 1,200 MB", max(seen) <= 1200),
+        growth(seen),
     ]  # fmt: skip
 
 
-def resident_mb() -> float:
-    """Of this process, now."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
+def browse(address: str, view: str, params: dict[str, str]) -> None:
+    """Open a page as a browser does, in a session of its own that ends with it."""
+    from streamlit.proto.Alert_pb2 import Alert
+    from streamlit.proto.BackMsg_pb2 import BackMsg
+    from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+    from websockets.sync.client import connect
+    from websockets.typing import Subprotocol
+
+    question = BackMsg()
+    question.rerun_script.page_name = view
+    question.rerun_script.query_string = urlencode(params)
+    place = f"{address.replace('http', 'ws')}/_stcore/stream"
+    kind = [Subprotocol("streamlit")]
+    with connect(place, subprotocols=kind, max_size=None, ping_interval=None) as socket:
+        socket.send(question.SerializeToString())
+        n_elements = 0
+        while True:
+            answer = ForwardMsg.FromString(socket.recv(timeout=300))
+            if answer.WhichOneof("type") == "script_finished":
+                break
+            element = answer.delta.new_element
+            n_elements += element.WhichOneof("type") is not None
+            if element.HasField("exception") or element.alert.format == Alert.ERROR:
+                raise SystemExit(f"The page {view} shows an error: {element}")
+    if n_elements < 5:
+        raise SystemExit(f"The page {view} shows {n_elements} elements only.")
+
+
+def growth(seen: list[float]) -> Line:
+    """From the second fifth of the views to the last."""
+    fifth = max(1, len(seen) // 5)
+    early, late = max(seen[fifth : 2 * fifth]), max(seen[-fifth:])
+    return (
+        "its growth from the second fifth of the views to the last",
+        f"{late - early:+,.0f} MB ({early:,.0f} to {late:,.0f})", "at most 5 %",
+        late <= 1.05 * early,
+    )  # fmt: skip
+
+
+def resident_mb(process: str = "self") -> float:
+    """Of a process, now."""
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
@@ -253,7 +315,7 @@ def fold(folder: Path) -> list[Line]:
 
     images = photos(folder / "images", N_SMALL, (64, 64))
     clipprobe.scan(clipprobe.load(), images, out=folder / "runs" / "atlas", workers=0)
-    with served(folder / "runs") as address, sync_playwright() as playwright:
+    with served(folder / "runs") as (address, _), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto(f"{address}/unit?run=atlas&unit=vision.blocks.3.mlp.post:17")
@@ -268,8 +330,8 @@ def fold(folder: Path) -> list[Line]:
 
 
 @contextmanager
-def served(runs: Path) -> Iterator[str]:
-    """The app, started by its command."""
+def served(runs: Path) -> Iterator[tuple[str, int]]:
+    """The app, started by its command: its address, and the command's process."""
     from dashboard.verb import free_port
 
     port = free_port()
@@ -285,13 +347,14 @@ def served(runs: Path) -> Iterator[str]:
                     break
                 except OSError:
                     time.sleep(0.2)
-            yield f"http://127.0.0.1:{port}"
+            yield f"http://127.0.0.1:{port}", process.pid
         finally:
             process.terminate()
 
 
 PARTS: dict[str, Callable[..., list[Line]]] = {
     "fold": fold, "lab": lab, "switch": switch, "large": large, "memory": memory,
+    "server": server,
 }  # fmt: skip
 
 
@@ -299,8 +362,8 @@ def main() -> int:
     """Measure and print; 1 where a part could not be measured."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS))
-    parser.add_argument("--views", type=int, default=500, help="page views of the part memory")
-    parser.add_argument("--different", type=int, default=N_DIFFERENT, help="of these, at most")
+    parser.add_argument("--views", type=int, default=500, help="page views of memory and server")
+    parser.add_argument("--different", type=int, default=N_DIFFERENT, help="of memory's, at most")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if not given.here:
@@ -316,8 +379,8 @@ def main() -> int:
         return max(codes)
     for part in given.only:
         with tempfile.TemporaryDirectory() as place:
-            more = (given.views, given.different) if part == "memory" else ()
-            for name, value, limit, met in PARTS[part](Path(place), *more):
+            options = {"memory": (given.views, given.different), "server": (given.views,)}
+            for name, value, limit, met in PARTS[part](Path(place), *options.get(part, ())):
                 print(f"{'ok    ' if met else 'MISSED'}  {name}: {value}; {limit}", flush=True)
     return 0
 

@@ -68,20 +68,12 @@ class Address:
     def query(self) -> str:
         """The query string, without the question mark."""
         named = {name: getattr(self, name) for name in (*_TEXTS, "classes") if getattr(self, name)}
-        return urlencode([*_pairs(named), *self.knobs])
+        return urlencode([*named.items(), *self.knobs], doseq=True)
 
     @property
     def link(self) -> str:
         """The address below the root of the app, as ``/unit?run=atlas&unit=…``."""
         return f"/{self.page}?{self.query}" if self.query else f"/{self.page}"
-
-
-def _pairs(named: Mapping[str, str | tuple[str, ...]]) -> list[tuple[str, str]]:
-    return [
-        (name, one)
-        for name, value in named.items()
-        for one in ((value,) if isinstance(value, str) else value)
-    ]
 
 
 _NOT_IN_QUERY = ("page", "knobs")

@@ -22,42 +22,7 @@ from dashboard.model_switch import follow_address, show_switch  # noqa: E402
 from dashboard.settings import as_typed, runs_folder  # noqa: E402
 from dashboard.state import chosen_edits  # noqa: E402
 
-#: Columns that stay two beside each other on a phone: short fields, images, and rows of numbers.
-TWO_ABREAST = (
-    ':is(:is(.st-key-lab-conditions, .st-key-filters) [data-testid="stHorizontalBlock"], '
-    '[data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]:first-child '
-    '> [data-testid="stVerticalBlock"] > :first-child [data-testid="stMetric"]))'
-)
-#: Content up to 1,600 px beside each other; captions hold the numbers' n and intervals, so they are
-#: as dark as text may need to be (contrast at least 4.5 : 1 in both themes).
-STYLE = """<style>
-.stMainBlockContainer { max-width: 1600px; padding: 4.5rem 2rem 3rem; }
-[data-testid="stCaptionContainer"] { opacity: 1; color: inherit; }
-[data-testid="stCaptionContainer"] p { opacity: 0.82; }
-.stPlotlyChart :is(.xtick text, .ytick text, .xtitle, .ytitle, .legendtext, .annotation-text) {
-  fill: currentColor !important;
-}
-.stCode .token, .stJson .variable-value * { color: inherit !important; }
-.st-key-stretches {
-  display: grid; gap: 1rem; align-items: start;
-  grid-template-columns: repeat(auto-fill, minmax(min(100%, 560px), 1fr));
-}
-[data-testid="stPaginationEllipsis"] { color: inherit; opacity: 1; }
-:is(.stMultiSelect [data-tag], [data-testid^="stBaseButton-primary"]) {
-  background-color: #0072B2 !important; color: white !important;
-}
-@media (min-width: 641px) { .st-key-lab-settings {
-  position: sticky; top: 4.5rem; max-height: calc(100vh - 5.5rem);
-  overflow: auto; padding-right: 8px;
-} }
-@media (max-width: 640px) {
-  .stMainBlockContainer { padding: 4rem 1rem 2rem; }
-  .stMainBlockContainer h1 { font-size: 1.35rem; }
-  TWO { display: grid; grid-template-columns: 1fr 1fr; }
-  TWO > [data-testid="stColumn"] { width: 100%; min-width: 0; }
-  TWO > :has(.st-key-find, .st-key-atlas_run) { grid-column: 1 / -1; }
-}
-</style>""".replace("TWO", TWO_ABREAST)
+STYLE = Path(ROOT) / "dashboard" / "elements" / "page.css"
 
 
 def main() -> None:

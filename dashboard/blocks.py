@@ -16,15 +16,17 @@ SHOWN_WHOLE = 40
 
 
 def show_sections(sections: Sequence[Section], *, key: str) -> None:
-    """Sections one under the other.
+    """Sections one under the other; on a wide page two beside each other.
 
     Args:
         key: Of the run that they are of: charts of two runs are two elements.
     """
-    for number, section in enumerate(sections):
-        st.subheader(plain(section.title), anchor=False)
-        for place, block in enumerate(section.blocks):
-            _show(block, f"{key} {number} {place}")
+    with st.container(key="beside-sections"):
+        for number, section in enumerate(sections):
+            with st.container(key=f"section-{number}"):
+                st.subheader(plain(section.title), anchor=False)
+                for place, block in enumerate(section.blocks):
+                    _show(block, f"{key} {number} {place}")
 
 
 def _show(block: Block, key: str) -> None:
@@ -44,7 +46,9 @@ def _show(block: Block, key: str) -> None:
         rows = [[format_cell(cell) for cell in row] for row in block.rows]
         columns = dict(zip(block.columns, zip(*rows, strict=True), strict=True)) if rows else {}
         height: Literal["content", "auto"] = "content" if len(rows) <= SHOWN_WHOLE else "auto"
-        st.dataframe(columns, hide_index=True, alt=block.caption, key=key, height=height)
+        st.dataframe(
+            columns, hide_index=True, alt=block.caption, key=key, height=height, width="content"
+        )
         st.caption(plain(block.caption))
     else:
         st.info(f"The report has a {type(block).__name__.lower()} here that this page leaves out.")

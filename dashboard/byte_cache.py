@@ -28,20 +28,20 @@ def byte_cached(
     *,
     most_mb: float,
     show_spinner: str = "",
-    hash_funcs: Mapping[type, Callable[[Any], str]] | None = None,
+    hash_funcs: Mapping[type | str, Callable[[Any], str]] | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """As ``st.cache_resource``: values are shared and only read.
 
     Args:
         most_mb: What all values may take together.
         show_spinner: What is said while a value is made.
-        hash_funcs: The key of an argument of a type that has none of its own. Arguments whose names
-            begin with an underscore are not part of the key.
+        hash_funcs: The key of an argument of a type, or of a type of that full name, that has none
+            of its own. Arguments whose names begin with an underscore are not part of the key.
     """
-    marks = hash_funcs or {}
+    marks = {_name(kind): of for kind, of in (hash_funcs or {}).items()}
 
     def mark(value: Any) -> Any:
-        of = next((one for kind, one in marks.items() if isinstance(value, kind)), None)
+        of = next((marks[name] for name in map(_name, type(value).__mro__) if name in marks), None)
         return value if of is None else of(value)
 
     def wrap(function: Callable[P, R]) -> Callable[P, R]:
@@ -83,6 +83,10 @@ def byte_cached(
         return call
 
     return wrap
+
+
+def _name(kind: type | str) -> str:
+    return kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def drop_oldest(known: dict[Any, Any], most: int) -> None:

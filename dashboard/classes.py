@@ -20,34 +20,22 @@ STARTING_CLASSES = (
 def checked_classes(
     text: str, templates: str, *, page: str, audit: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The classes and the prompts of two fields; the last ones are known.
+    """The classes and the prompts of two fields, one per line; the last ones are known.
+
+    A class that is there already, in any spelling, counts once.
 
     Args:
         page: Its name, as the subject of a sentence.
         audit: The command for longer lists.
     Raises:
-        DataError, ConfigError: as :func:`read_classes`, or a prompt has no place for the class.
-    """
-    names = read_classes(text, page=page, audit=audit)
-    prompts = tuple(check_templates(templates.splitlines()))
-    refuse_person_groups(in_sentences(names, prompts), page)
-    return tuple(names), prompts
-
-
-def read_classes(text: str, *, page: str, audit: str) -> list[str]:
-    """One class per line; a name that is there already, in any spelling, counts once.
-
-    Args:
-        page, audit: As of :func:`checked_classes`.
-    Raises:
         DataError: fewer than two classes, or too many.
-        ConfigError: one names a group of people.
+        ConfigError: one names a group of people, or a prompt has no place for the class.
     """
     first: dict[str, str] = {}
     for line in text.splitlines():
         if key(line):
             first.setdefault(key(line), line.strip())
-    names = list(first.values())
+    names = tuple(first.values())
     if len(names) < 2:
         raise DataError(
             f"The class list holds {len(names)} name(s), and an answer is a choice: give at least "
@@ -59,4 +47,6 @@ def read_classes(text: str, *, page: str, audit: str) -> list[str]:
             f"it, or use {audit}."
         )
     refuse_person_groups(names, page)
-    return names
+    prompts = tuple(check_templates(templates.splitlines()))
+    refuse_person_groups(in_sentences(names, prompts), page)
+    return names, prompts

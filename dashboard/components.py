@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -19,6 +18,7 @@ _MARKUP = re.compile(r"([!-/:-@\[-`{-~])")
 _LINK = re.compile(r"(?<=:)(?=[a-z/+-])|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
 _NUMBER = re.compile(r"[+−-]?[\d.,]+(e[+-]?\d+)?[ %]*")
 CRISP_BELOW_PX = 192
+ANY = "any"
 
 
 def plain(text: object) -> str:
@@ -47,6 +47,30 @@ def favicon() -> Image.Image:
     draw.ellipse((12, 12, 51, 51), outline="white", width=7)
     draw.ellipse((25, 25, 38, 38), fill="white")
     return icon
+
+
+def choose_or_any(label: str, options: Iterable[str], key: str, **how: Any) -> str:
+    """One of some options, or any; what was chosen is forgotten where it is no longer there.
+
+    Args:
+        how: More of the widget, such as where its choice is kept.
+    """
+    names = [ANY, *options]
+    if st.session_state.get(key, ANY) not in names:
+        st.session_state[key] = ANY
+    return str(st.selectbox(label, names, key=key, **how))
+
+
+def choose_part(label: str, parts: Sequence[str], key: str) -> str:
+    """One of the parts of a page, the first until another is chosen; the choice is in the address.
+
+    Args:
+        label: For those who cannot see the parts.
+    """
+    return st.segmented_control(
+        label, parts, default=parts[0], key=key, required=True, label_visibility="collapsed",
+        bind="query-params",
+    )  # fmt: skip
 
 
 @contextmanager
@@ -98,36 +122,22 @@ def estimate_words(estimate: Any) -> tuple[str, str, str]:
     return format_number(value), f"95 % [{format_number(low)}, {format_number(high)}], n={n:,}", ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaptionedImage:
-    """One image of a grid, or why it cannot be shown."""
+def picture(image: Image.Image, alt: str, *lines: str) -> None:
+    """An image at the width of its column, enlarged without a blur.
 
-    image: Image.Image | None
-    caption: str
-    alt: str
-    second: str = ""
-    """A second line of the caption."""
-    reason: str = ""
-    """Why there is no image."""
+    Args:
+        alt: What it shows, for those who cannot see it.
+        lines: Of the caption.
+    """
+    caption = "  \n".join(plain(line) for line in lines)
+    st.image(edged(image), caption=caption, alt=alt, width="stretch")
 
 
-def pictures(items: Sequence[CaptionedImage], *, columns: int) -> None:
-    """Images in rows, each with a caption and a text for those who cannot see it."""
-    for start in range(0, len(items), columns):
-        row = items[start : start + columns]
-        for place, item in zip(st.columns(columns), row, strict=False):
-            caption = "  \n".join(plain(line) for line in (item.caption, item.second) if line)
-            with place:
-                if item.image is None:
-                    st.warning(plain(item.reason), icon=":material/hide_image:")
-                    st.caption(caption)
-                else:
-                    st.image(
-                        edged(item.image),
-                        caption=caption,
-                        alt=item.alt,
-                        width="stretch",
-                    )
+def download(label: str, data: str | bytes, name: str, mime: str, *, key: str = "") -> None:
+    """A button that hands a file to the browser; the page does not run again for it."""
+    st.download_button(
+        label, data, name, mime, key=key or None, icon=":material/download:", on_click="ignore"
+    )
 
 
 def crisp(image: Image.Image, least: int = CRISP_BELOW_PX) -> Image.Image:

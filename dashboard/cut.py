@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import streamlit as st
 
+from clipprobe.models import Clip
 from clipprobe.models.texts import cut_sentence
 from clipprobe.zeroshot.prompts import fill
 from dashboard.byte_cache import drop_oldest
 from dashboard.components import plain
-
-if TYPE_CHECKING:
-    from clipprobe.models import Clip
 
 MOST_KNOWN = 64
 """Lists of texts whose sentence is kept for each model."""

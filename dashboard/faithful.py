@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import streamlit as st
 from PIL import Image
 
+from clipprobe.attribution.explanation import Explanation
+from clipprobe.attribution.faithfulness import ImageFaithfulness, image_faithfulness
 from clipprobe.attribution.faithfulness.one_image import N_ORDERS, n_encodings
 from clipprobe.attribution.page import FAITHFULNESS
+from clipprobe.models import Clip
 from dashboard.byte_cache import drop_oldest
-from dashboard.state import identity, pixels
-
-if TYPE_CHECKING:
-    from clipprobe.attribution.explanation import Explanation
-    from clipprobe.attribution.faithfulness import ImageFaithfulness
-    from clipprobe.models import Clip
+from dashboard.state import BY_CONTENT, pixels
 
 MOST_KNOWN = 64
 """Questions whose answers are kept for each model."""
@@ -40,7 +37,7 @@ def ask_faithfulness(
             "covered, and a unit has none. Explain a text to see it."
         )
         return None
-    known = known_faithfulness(identity(clip))
+    known = known_faithfulness(clip)
     question = pixels(image), target, tuple((one.method, one.against, one.centred) for one in maps)
     if question not in known:
         slot, total = st.empty(), n_encodings(len(maps))
@@ -52,37 +49,22 @@ def ask_faithfulness(
             )
             if not st.button("Measure", key=BUTTON, icon=":material/rule:"):
                 return None
+        done, bar = 0, slot.progress(0.0, f"0 of {total:,} images encoded")
+
+        def tell(more: int) -> None:
+            nonlocal done
+            done += more
+            bar.progress(min(1.0, done / total), f"{done:,} of {total:,} images encoded")
+
         try:
-            known[question] = measured(clip, image, target, maps, slot, total)
+            known[question] = image_faithfulness(clip, image, target, maps, progress=tell)
         finally:
             slot.empty()
         drop_oldest(known, MOST_KNOWN)
     return known.get(question)
 
 
-def measured(
-    clip: Clip,
-    image: Image.Image,
-    text: str,
-    maps: Sequence[Explanation],
-    slot: st.delta_generator.DeltaGenerator,
-    total: int,
-) -> ImageFaithfulness:
-    """Ask the library, with the progress in a slot of the page."""
-    from clipprobe.attribution.faithfulness import image_faithfulness
-
-    done = 0
-    bar = slot.progress(0.0, f"0 of {total:,} images encoded")
-
-    def tell(more: int) -> None:
-        nonlocal done
-        done += more
-        bar.progress(min(1.0, done / total), f"{done:,} of {total:,} images encoded")
-
-    return image_faithfulness(clip, image, text, maps, progress=tell)
-
-
-@st.cache_resource(show_spinner=False, max_entries=3)
-def known_faithfulness(key: str) -> dict[Question, ImageFaithfulness]:
+@st.cache_resource(show_spinner=False, max_entries=3, hash_funcs=BY_CONTENT)
+def known_faithfulness(clip: Clip) -> dict[Question, ImageFaithfulness]:
     """What was measured of a model, the oldest first."""
     return {}

@@ -42,9 +42,10 @@ class Page:
     command: str = ""
     json: str = ""
 
-    def of_run(self, run: RunView) -> None:
+    def of_run(self, run: RunView, name: str) -> None:
         """Model and data are those of a run."""
         self.chips |= {"Model": model_words(run), "Data": data_words(run)}
+        self.address = replace(self.address, run=name)
 
     def of_model(self, clip: Clip, data: str) -> None:
         """The model is the session's, the data what the page was given."""
@@ -52,8 +53,7 @@ class Page:
 
     def about_run(self, run: RunView, name: str) -> None:
         """The page shows one run as it is."""
-        self.of_run(run)
-        self.address = replace(self.address, run=name)
+        self.of_run(run, name)
         self.python = snippets.run_code(str(run.path))
         self.command = snippets.run_command(str(run.path))
         names = ("kind", "model", "dataset", "counts")
@@ -79,15 +79,11 @@ def show_page(name: str, draw: Callable[[Page], None]) -> None:
     page, place = Page(Address(page=name)), st.container()
     if model := st.query_params.get(PARAMETER):
         page.address = replace(page.address, knobs=((PARAMETER, model),))
+    mistake: ClipprobeError | None = None
     try:
         draw(page)
-    except ClipprobeError:
-        _show_strip(page, place)
-        raise
-    _show_strip(page, place)
-
-
-def _show_strip(page: Page, place: st.delta_generator.DeltaGenerator) -> None:
+    except ClipprobeError as error:
+        mistake = error
     with place:
         strip(
             page.address,
@@ -97,6 +93,8 @@ def _show_strip(page: Page, place: st.delta_generator.DeltaGenerator) -> None:
             command=page.command,
             json=page.json if len(page.json) <= MOST_JSON else "",
         )
+    if mistake is not None:
+        raise mistake
 
 
 def _values(value: Any) -> list[str]:

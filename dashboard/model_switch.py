@@ -120,13 +120,9 @@ def _write_address() -> None:
         st.query_params.pop(PARAMETER, None)
         st.session_state[ADDRESS_SEEN] = None
     else:
-        st.session_state[ADDRESS_SEEN] = name = _to_address(spec)
+        st.session_state[ADDRESS_SEEN] = name = spec or BUNDLED_NAME
         if st.query_params.get(PARAMETER) != name:  # each write sends all parameters as they were
             st.query_params[PARAMETER] = name
-
-
-def _to_address(spec: str | None) -> str:
-    return BUNDLED_NAME if spec is None else spec
 
 
 def _name(spec: str | None) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,15 +16,15 @@ import streamlit as st
 
 from clipprobe.arrays import softmax
 from clipprobe.errors import DataError
+from clipprobe.models import Clip
+from clipprobe.models.prefixed import encode_groups
 from clipprobe.statistics import Estimate
+from clipprobe.stimuli import Picture, Scene, concepts, render, unseen_concepts
 from clipprobe.zeroshot.classes import key as spelling
 from clipprobe.zeroshot.prompts import fill
 from clipprobe.zeroshot.scores.conformal import abstention, threshold
 from clipprobe.zeroshot.text_bank import averaged, ruled
-from dashboard.state import CLASSES_AT_ONCE, MAX_KNOWN_CLASSES, identity
-
-if TYPE_CHECKING:
-    from clipprobe.models import Clip
+from dashboard.state import BY_CONTENT, of_classes
 
 ALPHA = 0.05
 Floats = npt.NDArray[np.float32]
@@ -127,25 +127,16 @@ def _sentences(
     clip: Clip, names: Sequence[str], templates: tuple[str, ...], progress: Callable[[int], None]
 ) -> Floats:
     """Unit vectors of every sentence, ``(k, t, d)``; only classes that are new are encoded."""
-    from clipprobe.models.prefixed import encode_groups
 
-    known = _known(identity(clip), templates)
-    table = {name: known[name] for name in names if name in known}
-    missing = [name for name in names if name not in table]
-    for start in range(0, len(missing), CLASSES_AT_ONCE):
-        progress(len(missing) - start)
-        chunk = missing[start : start + CLASSES_AT_ONCE]
-        filled = [fill(templates, name) for name in chunk]
-        encoded = np.stack(encode_groups(clip, list(zip(*filled, strict=True))), axis=1)
-        table |= zip(chunk, encoded, strict=True)
-    known.update((name, table[name]) for name in missing)
-    for name in list(known)[: max(0, len(known) - MAX_KNOWN_CLASSES)]:
-        known.pop(name, None)
-    return np.stack([table[name] for name in names])
+    def encode(classes: Sequence[str]) -> Floats:
+        filled = [fill(templates, name) for name in classes]
+        return np.stack(encode_groups(clip, list(zip(*filled, strict=True))), axis=1)
+
+    return of_classes(_known(clip, templates), names, encode, progress)
 
 
-@st.cache_resource(show_spinner=False, max_entries=8)
-def _known(key: str, templates: tuple[str, ...]) -> dict[str, Floats]:
+@st.cache_resource(show_spinner=False, max_entries=8, hash_funcs=BY_CONTENT)
+def _known(clip: Clip, templates: tuple[str, ...]) -> dict[str, Floats]:
     """Sentence vectors ``(t, d)`` of the classes that were asked for so far, the oldest first."""
     return {}
 
@@ -195,7 +186,7 @@ def calibrate(
 def bundled_things(clip: Clip, classes: Sequence[str]) -> tuple[Floats, Floats]:
     """Vectors of an image of each bundled thing that shares no word with a class, and of the
     bundled things that are classes."""
-    names, vectors = _things(clip, identity(clip))
+    names, vectors = _things(clip)
     used = {word for name in classes for word in name.lower().split()}
     own = {spelling(name) for name in classes}
     unknown = np.array([used.isdisjoint(name.lower().split()) for name in names])
@@ -203,15 +194,15 @@ def bundled_things(clip: Clip, classes: Sequence[str]) -> tuple[Floats, Floats]:
     return vectors[unknown], vectors[known]
 
 
-@st.cache_data(show_spinner="Encoding images of other things (once)…", max_entries=4)
-def _things(_clip: Clip, key: str) -> tuple[list[str], Floats]:
+@st.cache_data(
+    show_spinner="Encoding images of other things (once)…", max_entries=4, hash_funcs=BY_CONTENT
+)
+def _things(clip: Clip) -> tuple[list[str], Floats]:
     """One image of every bundled thing, also of those that the bundled model never saw."""
-    from clipprobe.stimuli import Picture, Scene, concepts, render, unseen_concepts
-
     names = [one.name for one in (*concepts(), *unseen_concepts())]
-    size = max(16, _clip.image_size)
+    size = max(16, clip.image_size)
     scenes = (Scene(items=(Picture(concept=name),), size_px=size) for name in names)
-    vectors: Floats = _clip.encode_images([render(scene).image for scene in scenes])
+    vectors: Floats = clip.encode_images([render(scene).image for scene in scenes])
     return names, vectors
 
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import streamlit as st
+from PIL import Image
 
 from clipprobe.figures.common import interval_bars
 from clipprobe.figures.theme import BLUE
+from clipprobe.models import Clip
 from dashboard import explained
 from dashboard.blocks import SHOWN_WHOLE
-from dashboard.components import CaptionedImage, number, pictures, plain
+from dashboard.components import number, picture, plain
 from dashboard.one_image import ALPHA, Answers, Calibration
-
-if TYPE_CHECKING:
-    from PIL import Image
-
-    from clipprobe.models import Clip
 
 N_SHOWN = 6
 AMONG = {
@@ -33,10 +30,7 @@ def show_answer(image: Image.Image, found: Answers, calibration: Calibration | N
     left, right = st.columns([1, 3], gap="medium")
     name = found.names[found.best]
     with left:
-        pictures(
-            [CaptionedImage(image=image, caption="as the model sees it", alt="The image")],
-            columns=1,
-        )
+        picture(image, "The image", "as the model sees it")
     shares = found.shares_alone[:, found.best]
     n = len(shares)
     margin, low, high = found.margin()

@@ -8,13 +8,42 @@ from datetime import datetime
 
 import streamlit as st
 
-from clipprobe.report.numbers import format_cell
-from dashboard.components import visible
+from clipprobe.arrays import missing
+from clipprobe.report.numbers import estimate_parts, format_cell, format_estimate
+from dashboard.components import ANY, choose_or_any, visible
 from dashboard.runs import COMPLETE, RunEntry, model_words
 
 PER_PAGE = 10
-ANY = "any"
 NEWEST, BY_NAME = "newest first", "by name"
+#: Kind of run -> its icon.
+KIND_ICONS = {
+    "atlas": ":material/scatter_plot:",
+    "composition": ":material/join_inner:",
+    "typographic": ":material/match_case:",
+    "typographic-search": ":material/search:",
+    "typographic-sweep": ":material/tune:",
+    "stroop": ":material/palette:",
+    "why": ":material/account_tree:",
+    "words": ":material/spellcheck:",
+    "captions": ":material/short_text:",
+    "labels": ":material/label:",
+    "multimodality": ":material/layers:",
+    "effects": ":material/bolt:",
+    "similar": ":material/join_inner:",
+    "bias": ":material/balance:",
+    "bias-gap": ":material/account_tree:",
+    "bias-mitigation": ":material/healing:",
+    "bias-written": ":material/draw:",
+    "zeroshot": ":material/category:",
+    "few-shot": ":material/school:",
+    "limits": ":material/rule:",
+    "carriers": ":material/account_tree:",
+    "faithfulness": ":material/fact_check:",
+    "demo": ":material/play_circle:",
+    "suite": ":material/checklist:",
+}
+COMPARED = "typographic bias faithfulness zeroshot few-shot limits carriers suite".split()
+KIND_ICONS |= {f"{kind}-comparison": ":material/compare_arrows:" for kind in COMPARED}
 
 
 def pick_run(runs: list[RunEntry]) -> RunEntry | None:
@@ -49,19 +78,19 @@ def filtered(runs: list[RunEntry]) -> list[RunEntry]:
     part = name.text_input(
         "Name contains", key="runs_name", placeholder="any name", persist_state="session"
     )
-    kinds = one_of(kind, "Kind", runs, kind_words)
-    models = one_of(model, "Model", runs, model_of)
-    states = one_of(state, "State", runs, lambda item: item.state)
+    facts = {
+        kind_words: one_of(kind, "Kind", runs, kind_words),
+        model_of: one_of(model, "Model", runs, model_of),
+        state_of: one_of(state, "State", runs, state_of),
+    }
     by = order.selectbox("Order", [NEWEST, BY_NAME], key="runs_order", persist_state="session")
-    needles = [
+    fitting = [
         item
         for item in runs
         if (part or "").strip().casefold() in item.name.casefold()
-        and kinds in (ANY, kind_words(item))
-        and models in (ANY, model_of(item))
-        and states in (ANY, item.state)
+        and all(choice in (ANY, fact(item)) for fact, choice in facts.items())
     ]
-    return needles if by == BY_NAME else sorted(needles, key=lambda item: -item.written)
+    return fitting if by == BY_NAME else sorted(fitting, key=lambda item: -item.written)
 
 
 def one_of(
@@ -71,11 +100,9 @@ def one_of(
     fact: Callable[[RunEntry], str],
 ) -> str:
     """A list of what the runs are, to choose one from."""
-    options = [ANY, *sorted({fact(item) for item in runs} - {""})]
-    key = f"runs_{label.casefold()}"
-    if st.session_state.get(key, ANY) not in options:  # the last run of this sort is gone
-        st.session_state[key] = ANY
-    return str(place.selectbox(label, options, key=key, persist_state="session"))
+    options = sorted({fact(item) for item in runs} - {""})
+    with place:
+        return choose_or_any(label, options, f"runs_{label.casefold()}", persist_state="session")
 
 
 def chosen(shown: list[RunEntry]) -> RunEntry:
@@ -122,6 +149,11 @@ def kind_words(item: RunEntry) -> str:
     return visible(item.run.kind) if item.run else ""
 
 
+def state_of(item: RunEntry) -> str:
+    """Whether it is a run."""
+    return item.state
+
+
 def model_of(item: RunEntry) -> str:
     """The model of a complete run."""
     return visible(model_words(item.run)) if item.run else ""
@@ -132,8 +164,11 @@ def first_number(item: RunEntry) -> str:
     headline = item.run.summary.get("headline") if item.run else None
     if not headline:
         return "" if item.state == COMPLETE else visible(item.problem)
-    name = headline[0]["name"].replace("_", " ")
-    return visible(f"{name}: {format_cell(headline[0]['estimate'])}")
+    name, estimate = headline[0]["name"].replace("_", " "), headline[0]["estimate"]
+    parts = estimate_parts(estimate)
+    if parts is None or missing(parts[0]):
+        return visible(f"{name}: {format_cell(estimate)}")
+    return visible(f"{name}: {format_estimate(*parts[:4], reason='')}")  # which is on the card
 
 
 def used(item: RunEntry) -> int | None:

@@ -16,7 +16,9 @@ from clipprobe.identity import called
 from clipprobe.runs import RunView, load_run
 from clipprobe.runs.view import CONFIG, FORMAT, MANIFEST, PARTS
 from dashboard.components import plain, visible
+from dashboard.settings import as_typed, runs_folder
 
+MOST_PROBLEMS = 3
 COMPLETE, UNFINISHED, DAMAGED = "complete", "not finished", "damaged"
 
 
@@ -62,6 +64,19 @@ def find_runs(folder: Path) -> list[RunEntry]:
             problem = f"The name of the folder {path} is not UTF-8: rename it."
         runs.append(RunEntry(name, run, problem, stamp))
     return sorted(runs, key=lambda item: item.name)
+
+
+def atlases(found: list[RunEntry]) -> list[RunEntry]:
+    """The complete atlases among the runs; without one, says how to make one and what is broken."""
+    runs = [item for item in found if item.run and item.run.kind == "atlas"]
+    if not runs:
+        st.info(
+            f"There is no atlas in {plain(as_typed(runs_folder()))}. `clipprobe demo` makes one, "
+            "and `clipprobe neurons scan --images DIR --out DIR` makes one of your images."
+        )
+        for item in [one for one in found if one.problem][:MOST_PROBLEMS]:
+            st.warning(plain(item.problem))
+    return runs
 
 
 def choose_run(runs: list[RunEntry], *, label: str, key: str) -> RunView | None:

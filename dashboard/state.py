@@ -20,6 +20,7 @@ from PIL import Image
 from clipprobe.errors import UnreadableImageError
 from dashboard.byte_cache import drop_oldest
 from dashboard.settings import edit_files, model_spec
+from dashboard.snippets import ModelSource
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -60,9 +61,9 @@ def the_model() -> Clip:
     return load_model(chosen_spec(), chosen_edits())
 
 
-def edits_of(clip: Clip | None) -> tuple[str, ...]:
-    """The files of the edits that a model of the dashboard is under."""
-    return edit_files() if clip is not None and clip.network.edits else ()
+def chosen_source() -> ModelSource:
+    """The same, as code and commands name it."""
+    return ModelSource(spec=chosen_spec(), edits=chosen_edits())
 
 
 _FACTS: WeakKeyDictionary[Clip, tuple[dict[str, Any], str]] = WeakKeyDictionary()
@@ -96,18 +97,19 @@ def pixels(image: Image.Image) -> str:
     return hashlib.sha256(f"{image.mode} {image.size} ".encode() + image.tobytes()).hexdigest()
 
 
-BY_PIXELS: Any = {Image.Image: pixels}
+BY_CONTENT: Any = {Image.Image: pixels, "clipprobe.models.clip.Clip": identity}
+"""What the caches know images and models by; a name in place of a class that is slow to import."""
 
 
-@st.cache_resource(show_spinner=False, max_entries=3)
-def known_images(key: str) -> dict[str, Floats]:
+@st.cache_resource(show_spinner=False, max_entries=3, hash_funcs=BY_CONTENT)
+def known_images(clip: Clip) -> dict[str, Floats]:
     """Vectors of the images that came last, the oldest first."""
     return {}
 
 
 def image_vectors(clip: Clip, images: Sequence[Image.Image]) -> Floats:
     """Unit vectors of images, ``(n, d)``; those that are new are encoded together."""
-    known, marks = known_images(identity(clip)), [pixels(image) for image in images]
+    known, marks = known_images(clip), [pixels(image) for image in images]
     vectors = {mark: known[mark] for mark in marks if mark in known}
     new = {mark: image for mark, image in zip(marks, images, strict=True) if mark not in vectors}
     if new:
@@ -117,8 +119,8 @@ def image_vectors(clip: Clip, images: Sequence[Image.Image]) -> Floats:
     return np.stack([vectors[mark] for mark in marks])
 
 
-@st.cache_resource(show_spinner=False, max_entries=8)
-def known_classes(key: str, templates: tuple[str, ...]) -> dict[str, Floats]:
+@st.cache_resource(show_spinner=False, max_entries=8, hash_funcs=BY_CONTENT)
+def known_classes(clip: Clip, templates: tuple[str, ...]) -> dict[str, Floats]:
     """Vectors of the classes that were asked for so far, the oldest first."""
     return {}
 
@@ -133,46 +135,59 @@ def class_vectors(
     """
     from clipprobe.zeroshot import build_classifier
 
-    known = known_classes(identity(clip), templates)
+    def encode(names: Sequence[str]) -> Floats:
+        return build_classifier(clip, names, templates)
+
+    return of_classes(known_classes(clip, templates), classes, encode, progress)
+
+
+def of_classes(
+    known: dict[str, Floats],
+    classes: Sequence[str],
+    encode: Callable[[Sequence[str]], Floats],
+    progress: Callable[[int], None],
+) -> Floats:
+    """What is known of each class, stacked; only those that are new are encoded, some at a time.
+
+    Args:
+        known: Class -> vectors, the oldest first; the new ones are added.
+        progress: As of :func:`class_vectors`.
+    """
     vectors = {name: known[name] for name in classes if name in known}
     missing = [name for name in classes if name not in vectors]
     for start in range(0, len(missing), CLASSES_AT_ONCE):
         progress(len(missing) - start)
         chunk = missing[start : start + CLASSES_AT_ONCE]
-        vectors |= zip(chunk, build_classifier(clip, chunk, templates), strict=True)
+        vectors |= zip(chunk, encode(chunk), strict=True)
     known.update({name: vectors[name] for name in missing})
     drop_oldest(known, MAX_KNOWN_CLASSES)
     return np.stack([vectors[name] for name in classes])
 
 
+@st.cache_data(show_spinner=False, max_entries=64, hash_funcs=BY_CONTENT)
 def upload_view(clip: Clip, data: bytes) -> Image.Image:
     """An uploaded file as the model sees it; the image itself is not kept.
 
     Raises:
         UnreadableImageError: it is not a readable image, or too large; the message is a sentence.
     """
-    return _upload_view(clip, identity(clip), data, hashlib.sha256(data).hexdigest())
-
-
-@st.cache_data(show_spinner=False, max_entries=64)
-def _upload_view(_clip: Clip, key: str, _data: bytes, digest: str) -> Image.Image:
     from clipprobe.data.decode import decode_image
 
     try:
-        picture = decode_image(_data, max_pixels=MAX_UPLOAD_PIXELS)
+        picture = decode_image(data, max_pixels=MAX_UPLOAD_PIXELS)
     except UnreadableImageError as error:
         raise UnreadableImageError(
             f"The uploaded file cannot be read ({error}): choose a PNG, JPEG or WebP image of at "
             f"most {MAX_UPLOAD_PIXELS // 10**6} megapixels."
         ) from None
-    view: Image.Image = _clip.preprocess.to_grid(picture)
+    view: Image.Image = clip.preprocess.to_grid(picture)
     return view
 
 
-@st.cache_data(show_spinner=False, max_entries=256, hash_funcs=BY_PIXELS)
-def model_view(_clip: Clip, key: str, image: Image.Image) -> Image.Image:
+@st.cache_data(show_spinner=False, max_entries=256, hash_funcs=BY_CONTENT)
+def model_view(clip: Clip, image: Image.Image) -> Image.Image:
     """An image as the model sees it, at the model's size."""
-    view: Image.Image = _clip.preprocess.to_grid(image)
+    view: Image.Image = clip.preprocess.to_grid(image)
     return view
 
 

@@ -9,7 +9,6 @@ from dashboard.elements.gallery import gallery as gallery
 from dashboard.elements.heat import Panel as Panel
 from dashboard.elements.heat import heat as heat
 from dashboard.elements.place import place as place
-from dashboard.elements.points import Points as Points
 from dashboard.elements.points import points as points
 from dashboard.elements.strip import strip as strip
 from dashboard.elements.table import Grid as Grid

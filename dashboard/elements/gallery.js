@@ -57,14 +57,15 @@ function tileOf(tile, sources) {
     node.append(frame)
   }
   if (tile.value !== null) node.append(barOf(tile))
-  node.append(make("div", "title line number", tile.title))
-  if (tile.note) node.append(make("div", "note line number", tile.note))
+  node.append(make("div", "title number", tile.title))
+  if (tile.note) node.append(make("div", "note number", tile.note))
   return node
 }
 
 export default function ({ parentElement, data }) {
   const root = parentElement.querySelector(".root")
   root.style.setProperty("--side", `${data.side}px`)
+  root.style.setProperty("--columns", data.columns)
   const tiles = make("div", "tiles")
   tiles.setAttribute("role", "list")
   for (const tile of data.tiles) {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,7 @@ class Tile:
 
 
 def gallery(
-    tiles: Sequence[Tile], sources: Mapping[str, str], *, key: str, side_px: int = 150
+    tiles: Sequence[Tile], sources: Mapping[str, str], *, key: str, side_px: int, columns: int = 8
 ) -> None:
     """Show the tiles in as many columns as fit.
 
@@ -49,6 +49,7 @@ def gallery(
         sources: Name of an image -> the image as text. One that is absent cannot be shown, and a
             line above the tiles says how many are.
         side_px: Least width of a tile.
+        columns: At most this many, however wide the page is.
     """
     wanted = {name for tile in tiles for name in tile.images}
     n_missing = len(wanted - set(sources))
@@ -60,6 +61,7 @@ def gallery(
         key=key,
         data={
             "side": side_px,
+            "columns": columns,
             "missing": missing if n_missing else "",
             "sources": {name: sources[name] for name in sorted(wanted & set(sources))},
             "tiles": [_data(tile) for tile in tiles],
@@ -68,17 +70,11 @@ def gallery(
 
 
 def _data(tile: Tile) -> dict[str, Any]:
-    return {
-        "images": list(tile.images),
-        "title": tile.title,
-        "note": tile.note,
+    return asdict(tile) | {
         "hint": tile.hint or "\n".join(filter(None, (tile.title, tile.note))),
-        "alt": tile.alt,
         "value": _share(tile.value),
         "chance": _share(tile.chance),
-        "box": tile.box,
         "heat": None if tile.heat is None else _opacity(tile.heat),
-        "href": tile.href,
     }
 
 

@@ -49,7 +49,6 @@ export default function ({ parentElement, data, setTriggerValue }) {
   const root = parentElement.querySelector(".root")
   root.style.setProperty("--side", `${data.side}px`)
   const ends = data.panels.map((panel) => [Math.min(0, ...panel.values), Math.max(0, ...panel.values)])
-  const all = [Math.min(...ends.map((e) => e[0])), Math.max(...ends.map((e) => e[1]))]
   const tools = make("div", "tools")
   const label = make("label", "quiet", "Strength of the colours ")
   const slider = make("input")
@@ -59,7 +58,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   tools.append(label)
   const panels = make("div", "panels")
   const shown = data.panels.map((panel, number) => {
-    const [lowest, highest] = data.shared ? all : ends[number]
+    const [lowest, highest] = ends[number]
     const node = make("div", "panel")
     const title = make("div", "title line", panel.title)
     title.title = panel.title

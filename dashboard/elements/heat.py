@@ -35,15 +35,13 @@ def heat(
     alt: str,
     key: str,
     side_px: int = 220,
-    one_scale: bool = False,
     mark: tuple[float, float] | None = None,
 ) -> tuple[float, float] | None:
-    """Show the maps; above zero is orange, below zero blue, zero is clear.
+    """Show the maps, each on its own scale; above zero is orange, below zero blue, zero is clear.
 
     Args:
         image: As the model sees it.
         side_px: Least width of a panel.
-        one_scale: One range of colours for all panels; else each has its own, printed under it.
         mark: A place to frame, as shares of width and height.
     Returns:
         Where was just clicked, as shares of width and height; else None.
@@ -53,7 +51,6 @@ def heat(
         "ratio": image.width / image.height,
         "alt": alt,
         "side": side_px,
-        "shared": one_scale,
         "mark": mark,
         "panels": [
             {

@@ -28,9 +28,9 @@ def element(name: str, *shared: str) -> Any:
     )
 
 
-def as_text(image: Image.Image, *, quality: int = 82) -> str:
+def as_text(image: Image.Image) -> str:
     """An image as a ``data:`` address; small ones keep every pixel."""
-    return webp_text(encoded(image, quality=quality))
+    return webp_text(encoded(image, quality=82))
 
 
 def webp_text(data: bytes) -> str:

@@ -14,7 +14,6 @@ export default function ({ parentElement, data, setTriggerValue }) {
     button.title = `${word}: ${value} in ${data.unit}`
     const share = 0.75 * Math.abs(value) / reach
     button.style.background = `rgba(${value >= 0 ? "213,94,0" : "0,114,178"},${share})`
-    if (number === data.chosen) button.classList.add("chosen")
     button.addEventListener("click", () => setTriggerValue("word", number))
     line.append(button)
   })

@@ -13,12 +13,7 @@ _words = element("words")
 
 
 def coloured_words(
-    words: Sequence[str],
-    values: NDArray[Any],
-    *,
-    unit: str,
-    key: str,
-    chosen: int | None = None,
+    words: Sequence[str], values: NDArray[Any], *, unit: str, key: str
 ) -> int | None:
     """Show the words in order, above zero orange, below zero blue.
 
@@ -29,7 +24,6 @@ def coloured_words(
         "words": list(words),
         "values": [float(f"{value:.5g}") for value in values],
         "unit": unit,
-        "chosen": chosen,
     }
     result: Any = _words(key=key, data=data, on_word_change=lambda: None)
     word: int | None = result.word

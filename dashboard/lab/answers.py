@@ -10,7 +10,7 @@ from clipprobe.figures.common import interval_bars
 from clipprobe.figures.theme import label as label_of
 from clipprobe.figures.typographic import TITLES, in_order
 from clipprobe.zeroshot.classes import Classes
-from dashboard.components import CaptionedImage, number, pictures, plain
+from dashboard.components import number, picture, plain
 from dashboard.lab.trial import Trial, reading_effect
 
 N_SHOWN = 6
@@ -20,21 +20,14 @@ Floats = npt.NDArray[np.float64]
 
 def show_conditions(trial: Trial, shares: dict[str, Floats], names: list[str]) -> None:
     """The images side by side, each with its answer."""
-    items = []
     written = {"attack": trial.attack.word, "nonsense": trial.nonsense or ""}
-    for name in in_order(trial.images):
+    for place, name in zip(st.columns(4), in_order(trial.images), strict=False):
         best = int(shares[name].argmax())
         title = TITLES[name] + (f" “{written[name]}”" if name in written else "")
         answer = f"{names[best]}, p {shares[name][best]:.3f}"
-        items.append(
-            CaptionedImage(
-                image=trial.images[name],
-                caption=title,
-                second=f"→ {answer}",
-                alt=f"The image, {title}; the model answers {answer}.",
-            )
-        )
-    pictures(items, columns=4)
+        with place:
+            alt = f"The image, {title}; the model answers {answer}."
+            picture(trial.images[name], alt, title, f"→ {answer}")
 
 
 def show_effect(

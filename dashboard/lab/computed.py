@@ -7,127 +7,92 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import streamlit as st
 from PIL import Image
 
-from dashboard.state import BY_PIXELS, identity
-
-if TYPE_CHECKING:
-    from attacks.typographic.reading.repair import Contest, HeadGrid, NeuronEffect, Repair
-    from clipprobe.edits import Edit
-    from clipprobe.models import Clip
+from attacks.typographic.reading.repair import (
+    Contest,
+    HeadGrid,
+    NeuronEffect,
+    Repair,
+    fewest_heads,
+    neurons_of_block,
+    repair,
+    without_each_head,
+)
+from clipprobe.models import Clip
+from dashboard.state import identity, pixels
 
 SUFFIX = ".safetensors"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Attacked:
-    """One image, clean and with the word on it, and what is asked about it.
-
-    ``key``: of everything that decides the answers, but for the pixels.
-    """
+    """One image, clean and with the word on it, and what is asked about it."""
 
     clip: Clip
     clean: Image.Image
     attack: Image.Image
     contest: Contest
-    key: str
+    templates: tuple[str, ...]
 
     @property
     def images(self) -> dict[str, Image.Image]:
         """Condition -> image."""
         return {"clean": self.clean, "attack": self.attack}
 
+    def key(self) -> str:
+        """Of model, classes, prompts, the two classes that are compared, and every pixel."""
+        contest = self.contest
+        facts = [identity(self.clip), contest.classes.names, self.templates, contest.label]
+        facts += [contest.target, pixels(self.clean), pixels(self.attack)]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
-def question_key(clip: Clip, contest: Contest, templates: Sequence[str]) -> str:
-    """A key of model, classes, prompts and the two classes that are compared."""
-    facts = [identity(clip), contest.classes.names, list(templates), contest.label, contest.target]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+BY_QUESTION: Any = {Attacked: Attacked.key}
 
 
+@st.cache_resource(show_spinner=False, max_entries=64, hash_funcs=BY_QUESTION)
 def head_grid(one: Attacked) -> HeadGrid:
     """What removing each head does on both images."""
-    return _head_grid(one.clip, one.contest, one.key, (one.clean, one.attack))
+    return without_each_head(one.clip, (one.clean, one.attack), one.contest)
 
 
-@st.cache_resource(show_spinner=False, max_entries=64, hash_funcs=BY_PIXELS)
-def _head_grid(
-    _clip: Clip, _contest: Contest, key: str, images: tuple[Image.Image, ...]
-) -> HeadGrid:
-    from attacks.typographic.reading.repair import without_each_head
-
-    return without_each_head(_clip, images, _contest)
+def head_names(one: Attacked) -> list[list[str]]:
+    """The heads of each block, as the widget has them."""
+    return [[short_name(address) for address in row] for row in head_grid(one).heads]
 
 
+def short_name(address: str) -> str:
+    """``vision.blocks.3.attn.z:2`` as ``3:2``."""
+    return f"{address.split('.')[2]}:{address.rpartition(':')[2]}"
+
+
+@st.cache_resource(show_spinner=False, max_entries=256, hash_funcs=BY_QUESTION)
 def neurons(one: Attacked, block: int) -> list[NeuronEffect]:
     """The neurons of a block that do most for the word on the attacked image."""
-    return _neurons(one.clip, one.contest, one.key, one.attack, block)
+    return neurons_of_block(one.clip, one.attack, one.contest, block)
 
 
-@st.cache_resource(show_spinner=False, max_entries=256, hash_funcs=BY_PIXELS)
-def _neurons(
-    _clip: Clip, _contest: Contest, key: str, image: Image.Image, block: int
-) -> list[NeuronEffect]:
-    from attacks.typographic.reading.repair import neurons_of_block
-
-    return neurons_of_block(_clip, image, _contest, block)
-
-
+@st.cache_resource(show_spinner=False, max_entries=64, hash_funcs=BY_QUESTION)
 def fewest(one: Attacked) -> tuple[str, ...]:
     """The heads whose removal brings the answer back, or the best few that do not."""
-    return _fewest(one.clip, one.contest, one.key, one.clean, one.attack)
+    return fewest_heads(one.clip, one.clean, one.attack, one.contest)
 
 
-@st.cache_resource(show_spinner=False, max_entries=64, hash_funcs=BY_PIXELS)
-def _fewest(
-    _clip: Clip, _contest: Contest, key: str, clean: Image.Image, attack: Image.Image
-) -> tuple[str, ...]:
-    from attacks.typographic.reading.repair import fewest_heads
+@st.cache_resource(show_spinner=False, max_entries=128, hash_funcs=BY_QUESTION)
+def repaired(one: Attacked, units: Sequence[str], factor: float, edited: Attacked | None) -> Repair:
+    """The answers with and without, and with random units in their place.
 
-    return fewest_heads(_clip, clean, attack, _contest)
-
-
-def repaired(
-    one: Attacked, units: Sequence[str], factor: float, edited: tuple[Clip, Contest] | None
-) -> Repair:
-    """The answers with and without, and with random units in their place."""
-    mark = "" if edited is None else identity(edited[0])
-    return _repaired(
-        one.clip, one.contest, edited, one.key, mark, tuple(units), factor, one.clean, one.attack
-    )
-
-
-@st.cache_resource(show_spinner=False, max_entries=128, hash_funcs=BY_PIXELS)
-def _repaired(
-    _clip: Clip,
-    _contest: Contest,
-    _edited: tuple[Clip, Contest] | None,
-    key: str,
-    edits: str,
-    units: tuple[str, ...],
-    factor: float,
-    clean: Image.Image,
-    attack: Image.Image,
-) -> Repair:
-    from attacks.typographic.reading.repair import repair
-
-    images = {"clean": clean, "attack": attack}
-    return repair(_clip, images, _contest, units, factor=factor, edited=_edited)
+    Args:
+        edited: The same under stored edits.
+    """
+    changed = None if edited is None else (edited.clip, edited.contest)
+    return repair(one.clip, one.images, one.contest, units, factor=factor, edited=changed)
 
 
 def stored_edits(folder: Path) -> Mapping[str, Path]:
     """The edits that were saved beside the runs, by name."""
     return {path.name.removesuffix(SUFFIX): path for path in sorted(folder.glob(f"*{SUFFIX}"))}
-
-
-def open_edits(places: Sequence[Path]) -> list[Edit]:
-    """Stored edits, in order.
-
-    Raises:
-        ConfigError: one cannot be read.
-    """
-    from clipprobe.edits import load_edit
-
-    return [load_edit(place) for place in places]

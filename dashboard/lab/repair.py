@@ -1,29 +1,25 @@
-"""The lab's second half: why the word is read on this image, and what undoes it."""
+"""What undoes the reading of a word on one image: heads and units turned down, stored edits."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
-from attacks.typographic.reading.repair import MOST_HEADS, Contest, Repair, Verdict, repairing_edit
+from attacks.typographic.reading.repair import MOST_HEADS, Repair, Verdict, repairing_edit
+from clipprobe.edits import Edit, load_edit
+from clipprobe.models import Clip
 from dashboard.components import errors_shown, plain
-from dashboard.elements import Grid, grid
 from dashboard.lab import computed
 from dashboard.lab.computed import Attacked
 from dashboard.lab.saving import edit_folder, show_saving
+from dashboard.lab.why import HEADS, signed
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from clipprobe.models import Clip
-
-HEADS, UNITS, FACTOR, EDITS = "heads", "units", "factor", "edits"
+UNITS, FACTOR, EDITS = "units", "factor", "edits"
 TITLES = {"clean": "clean image", "attack": "attacked image"}
 
 
@@ -41,90 +37,6 @@ class Plan:
         return self.units, self.factor, [str(place) for place in self.edits]
 
 
-def show_why(one: Attacked) -> None:
-    """What removing each head does to the margin, and the neurons of a block."""
-    word, label = (plain(one.contest.classes.names[i]) for i in _pair(one.contest))
-    st.subheader("Why: every head, removed one at a time", anchor=False)
-    with st.spinner("Removing every head…"):
-        heads = computed.head_grid(one)
-    change, before = heads.change, heads.before
-    names = _names(heads.heads)
-    chosen = _known(st.session_state.get(HEADS, []), names)
-    cell = st.session_state.get("head cell")
-    if cell is not None and (cell[0] >= len(names) or cell[1] >= len(names[0])):
-        cell = None
-    clicked = grid(
-        Grid(
-            values=change[1],
-            rows=[f"block {i}" for i in range(len(names))],
-            columns=[f"head {i}" for i in range(len(names[0]))],
-            texts=[[signed(value) for value in row] for row in change[1]],
-            hints=[
-                [
-                    f"{names[i][j]}: margin {signed(change[1, i, j])} on the attacked image, "
-                    f"{signed(change[0, i, j])} on the clean one"
-                    for j in range(len(names[0]))
-                ]
-                for i in range(len(names))
-            ],
-            marked=[
-                (i, j) for i, row in enumerate(names) for j, x in enumerate(row) if x in chosen
-            ],
-            caption="Change of the margin on the attacked image without the head, logits.",
-        ),
-        key="head grid",
-        chosen=cell,
-    )
-    st.caption(
-        f"The margin is the logit of “{word}” minus that of “{label}”: {signed(before[1])} on the "
-        f"attacked image, {signed(before[0])} on the clean one. Blue: without this head the word "
-        "loses. n = 1 image, no interval; heads that stand out here need not do so on others "
-        "(`clipprobe audit reading` confirms on held-out images)."
-    )
-    if clicked is not None and clicked != cell:
-        st.session_state["head cell"] = cell = clicked
-        st.rerun()
-    if cell is not None:
-        show_block(one, names, cell)
-
-
-def show_block(one: Attacked, names: list[list[str]], cell: tuple[int, int]) -> None:
-    """The head that was clicked, and the neurons of its block."""
-    head = names[cell[0]][cell[1]]
-    out = head in st.session_state.get(HEADS, [])
-    left, right = st.columns([1, 3], vertical_alignment="center")
-    left.button(
-        f"Keep head {head}" if out else f"Take head {head} out",
-        key="toggle head",
-        on_click=_toggle,
-        args=(head,),
-    )
-    right.caption(f"Neurons of block {cell[0]} that do most for the word on this image:")
-    with errors_shown():
-        with st.spinner("Ranking neurons…"):
-            rows = computed.neurons(one, cell[0])
-        st.dataframe(
-            {
-                "neuron": [row.address for row in rows],
-                "contribution": [row.contribution for row in rows],
-                "removed": [row.removed for row in rows],
-            },
-            hide_index=True,
-            column_config={
-                "contribution": st.column_config.NumberColumn(
-                    "contribution, logits", format="%.3f",
-                    help="Activation times derivative of the margin: the ranking.",
-                ),
-                "removed": st.column_config.NumberColumn(
-                    "margin without it", format="%+.3f",
-                    help="Measured: the change of the margin when the neuron is removed.",
-                ),
-            },
-            alt=f"The {len(rows)} neurons of block {cell[0]} that do most for the word",
-            key="block neurons",
-        )  # fmt: skip
-
-
 def show_repair(
     one: Attacked, vectors_of: Callable[[Clip], npt.NDArray[np.float32]]
 ) -> Plan | None:
@@ -136,33 +48,34 @@ def show_repair(
         What is done; None where nothing is.
     """
     st.subheader("Repair: turn them down and ask again", anchor=False)
-    names = _names(computed.head_grid(one).heads)
     with errors_shown():
-        plan = choose_plan(one, names)
+        plan = choose_plan(one)
         if not plan.units and not plan.edits:
             st.info("Choose heads, units or a stored edit, or let the fewest heads be found.")
             return None
-        stored = computed.open_edits(plan.edits)
-        edit = repairing_edit(plan.units, plan.factor, stored)
-        edited = None
-        if stored:
-            model = one.clip
-            for part in stored:
-                model = part.of(model)
-            contest = one.contest
-            edited = (model, Contest(classes=contest.classes, vectors=vectors_of(model),
-                                     label=contest.label, target=contest.target))  # fmt: skip
+        stored = [load_edit(place) for place in plan.edits]
+        edited = edited_question(one, stored, vectors_of) if stored else None
         with st.spinner("Asking again…"):
             found = computed.repaired(one, plan.units, plan.factor, edited)
         show_answers(found)
-        show_saving(one.clip, edit)
+        show_saving(one.clip, repairing_edit(plan.units, plan.factor, stored))
         return plan
     return None
 
 
-def choose_plan(one: Attacked, names: list[list[str]]) -> Plan:
+def edited_question(
+    one: Attacked, edits: Sequence[Edit], vectors_of: Callable[[Clip], npt.NDArray[np.float32]]
+) -> Attacked:
+    """The same question to the model under some edits, in order."""
+    model = one.clip
+    for edit in edits:
+        model = edit.of(model)
+    return replace(one, clip=model, contest=replace(one.contest, vectors=vectors_of(model)))
+
+
+def choose_plan(one: Attacked) -> Plan:
     """Widgets for what is turned down."""
-    flat = [name for row in names for name in row]
+    flat = [name for row in computed.head_names(one) for name in row]
     left, right = st.columns([3, 2])
     heads = left.multiselect(
         "Heads, as block:head", flat, key=HEADS, bind="query-params", placeholder="none"
@@ -238,37 +151,8 @@ def show_answers(found: Repair) -> None:
     )
 
 
-def signed(value: float) -> str:
-    """A number with its sign, as a reader writes it."""
-    return f"{value:+.2f}".replace("-", "−")
-
-
-def _toggle(head: str) -> None:
-    heads = list(st.session_state.get(HEADS, []))
-    st.session_state[HEADS] = (
-        [one for one in heads if one != head] if head in heads else [*heads, head]
-    )
-
-
 def _take_fewest(one: Attacked) -> None:
-    st.session_state[HEADS] = [_short(address) for address in computed.fewest(one)]
-
-
-def _pair(contest: Contest) -> tuple[int, int]:
-    return contest.target, contest.label
-
-
-def _short(address: str) -> str:
-    """``vision.blocks.3.attn.z:2`` as ``3:2``."""
-    return f"{address.split('.')[2]}:{address.rpartition(':')[2]}"
-
-
-def _names(heads: Sequence[Sequence[str]]) -> list[list[str]]:
-    return [[_short(address) for address in row] for row in heads]
-
-
-def _known(chosen: Sequence[str], names: list[list[str]]) -> set[str]:
-    return set(chosen) & {name for row in names for name in row}
+    st.session_state[HEADS] = [computed.short_name(address) for address in computed.fewest(one)]
 
 
 def _said(verdict: Verdict) -> str:

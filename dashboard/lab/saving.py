@@ -5,19 +5,16 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from clipprobe.edits import Edit
 from clipprobe.errors import ConfigError
+from clipprobe.models import Clip
 from dashboard import state
-from dashboard.components import plain
+from dashboard.components import download, plain
 from dashboard.lab import computed
 from dashboard.settings import runs_folder
-
-if TYPE_CHECKING:
-    from clipprobe.edits import Edit
-    from clipprobe.models import Clip
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -37,10 +34,9 @@ def show_saving(clip: Clip, edit: Edit) -> None:
             file.parent.mkdir(parents=True, exist_ok=True)
             fitted.save(file)
             st.session_state["edit saved"] = str(file)
-        right.download_button(
-            "Download it", fitted.to_bytes(), file.name, "application/octet-stream",
-            key="download edit", on_click="ignore",
-        )  # fmt: skip
+        with right:
+            data, kind = fitted.to_bytes(), "application/octet-stream"
+            download("Download it", data, file.name, kind, key="download edit")
         if st.session_state.get("edit saved") == str(file) and file.exists():
             st.caption(f"Saved: {plain(file)}")
         st.code(audit_command(file), language="bash", wrap_lines=True)
@@ -49,11 +45,8 @@ def show_saving(clip: Clip, edit: Edit) -> None:
 
 def audit_command(file: Path) -> str:
     """The command that audits the model under the edit."""
-    spec = state.chosen_spec()
-    parts = ["clipprobe", "audit", "typographic", *(["--model", spec] if spec else [])]
-    for place in (*state.chosen_edits(), str(file)):
-        parts += ["--edit", place]
-    parts += ["--images", "IMAGES", "--classes", "CLASSES.txt"]
+    parts = ["clipprobe", "audit", "typographic", *state.chosen_source().flags]
+    parts += ["--edit", str(file), "--images", "IMAGES", "--classes", "CLASSES.txt"]
     parts += ["--out", str(runs_folder() / f"typographic-{file.stem}")]
     return shlex.join(parts)
 

@@ -3,29 +3,51 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 from PIL import Image
 
 from attacks.typographic import TypographicAttack
 from attacks.typographic.search import SearchResult, search_attack
-from dashboard.components import CaptionedImage, number, pictures, plain
+from clipprobe.models import Clip
+from dashboard.components import number, picture, plain
 from dashboard.lab import widgets
-
-if TYPE_CHECKING:
-    from clipprobe.models import Clip
+from dashboard.state import identity, pixels
 
 BUDGET, SMALLEST, LARGEST = 100, 20, 1000
 ANY_WORD = "the wrong answers that the model ranks highest"
 KEPT = "least text"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Question:
+    """What is searched for, and on what."""
+
+    clip: Clip
+    clean: Image.Image
+    attack: TypographicAttack
+    """What the lab writes: its word may be the one to try, its font and seed are kept."""
+    names: list[str]
+    label: str
+    """What the image shows."""
+    templates: tuple[str, ...]
+    words: list[str] | None = None
+    """To be tried; the wrong answers that rank highest where None."""
+    budget: int = BUDGET
+
+    @property
+    def key(self) -> str:
+        """Of everything that decides the answer."""
+        key = f"{identity(self.clip)} {self.names} {self.templates} {self.label} {self.words}"
+        return f"{key} {pixels(self.clean)} {self.attack.font} {self.attack.seed} {self.budget}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a search ended with, and what it was about."""
+    """What a search ended with, and the key of its question."""
 
     key: str
     result: SearchResult
@@ -33,38 +55,22 @@ class Found:
     image: Image.Image | None
 
 
-def show_search(
-    clip: Clip,
-    clean: Image.Image,
-    attack: TypographicAttack,
-    names: list[str],
-    label: str,
-    templates: tuple[str, ...],
-    key: str,
-) -> None:
-    """The budget, the search, and what it found.
-
-    Args:
-        attack: What the lab writes: its word may be the one to try, its font is kept.
-        label: What the image shows.
-        key: Of everything that is asked.
-    """
+def show_search(question: Question) -> None:
+    """The budget, the search, and what it found."""
     st.subheader("The least text that flips the answer", anchor=False)
     left, right = st.columns(2)
-    own = f"the word “{attack.word}” alone"
+    word = question.attack.word
+    own = f"the word “{word}” alone"
     words = left.selectbox("Words to try", [own, ANY_WORD], key="search words")
     budget = right.slider(
         "Images shown to the model", SMALLEST, LARGEST, BUDGET, 10, key="budget",
         bind="query-params", help="As many again go to the control with nonsense words.",
     )  # fmt: skip
-    asked = f"{key} {attack.word if words == own else ''} {attack.font} {attack.seed} {budget}"
+    question = replace(question, words=[word] if words == own else None, budget=budget)
     if st.button("Search", key="search", type="primary", icon=":material/search:"):
-        listed = [attack.word] if words == own else None  # its class is what it shall bring about
-        st.session_state[KEPT] = _search(
-            clip, clean, attack, names, label, listed, templates, budget, asked
-        )
+        st.session_state[KEPT] = _search(question)
     found: Found | None = st.session_state.get(KEPT)
-    if found is None or found.key != asked:
+    if found is None or found.key != question.key:
         st.caption(
             "Places, sizes, colours and opacities are tried; what is minimised is the share of "
             "pixels with ink, times opacity. It runs while the page waits; any change stops it."
@@ -73,17 +79,7 @@ def show_search(
     show_found(found)
 
 
-def _search(
-    clip: Clip,
-    clean: Image.Image,
-    attack: TypographicAttack,
-    names: list[str],
-    label: str,
-    words: list[str] | None,
-    templates: tuple[str, ...],
-    budget: int,
-    asked: str,
-) -> Found:
+def _search(one: Question) -> Found:
     """Run the library's search in a folder that is gone afterwards."""
     bar = st.progress(0.0, "Searching…")
 
@@ -93,21 +89,22 @@ def _search(
     try:
         with tempfile.TemporaryDirectory() as folder:
             result = search_attack(
-                clip, clean, label, names, words=words, target=None if words is None else words[0],
-                templates=templates, queries=budget,
-                fixed={"font": attack.font}, seed=attack.seed, out=Path(folder) / "search",
+                one.clip, one.clean, one.label, one.names, words=one.words,
+                target=None if one.words is None else one.words[0],  # the class to bring about
+                templates=one.templates, queries=one.budget,
+                fixed={"font": one.attack.font}, seed=one.attack.seed, out=Path(folder) / "search",
                 progress=tell,
             )  # fmt: skip
     finally:
         bar.empty()
     least = result.words.found
     if least is None:
-        return Found(key=asked, result=result, attack=None, image=None)
+        return Found(key=one.key, result=result, attack=None, image=None)
     own = dict(least.values)
     place = (own.pop("x"), own.pop("y"))
     outline: dict[str, Any] = {"outline": "white"} if own["color"] == "black" else {}
-    written = TypographicAttack(position=place, font=attack.font, fit="error", **own, **outline)
-    return Found(key=asked, result=result, attack=written, image=written(clean).image)
+    attack = TypographicAttack(position=place, font=one.attack.font, fit="error", **own, **outline)
+    return Found(key=one.key, result=result, attack=attack, image=attack(one.clean).image)
 
 
 def show_found(found: Found) -> None:
@@ -123,16 +120,8 @@ def show_found(found: Found) -> None:
     else:
         left, right = st.columns([1, 3])
         with left:
-            pictures(
-                [
-                    CaptionedImage(
-                        image=found.image, caption=f"“{least.text}” → {least.answer}",
-                        alt=f"The image with the word {least.text}; the model answers "
-                        f"{least.answer}.",
-                    )
-                ],
-                columns=1,
-            )  # fmt: skip
+            alt = f"The image with the word {least.text}; the model answers {least.answer}."
+            picture(found.image, alt, f"“{least.text}” → {least.answer}")
         with right:
             number(
                 "Ink times opacity, share of the pixels",

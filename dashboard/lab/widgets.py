@@ -1,4 +1,4 @@
-"""The widgets of the typographic lab; those for image and word are in its address."""
+"""The widgets of the typographic lab; those for the word are in its address."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ from contextlib import suppress
 from typing import Any
 
 import streamlit as st
-from PIL import Image
 
 from attacks.typographic import TypographicAttack
 from attacks.typographic.attack.placement import PLACES
-from clipprobe.errors import ClipprobeError, DataError
-from clipprobe.models import Clip
-from clipprobe.stimuli import STYLES, Picture, Scene, concepts, render
+from clipprobe.errors import ClipprobeError
+from clipprobe.stimuli import concepts
 from clipprobe.stimuli.text import DEFAULT_FONT, fonts, rgb
 from clipprobe.zeroshot import TEMPLATES
-from dashboard import snippets, state
 from dashboard.classes import MAX_CLASSES, STARTING_CLASSES
 from dashboard.lab import trial as lab
 
@@ -29,67 +26,6 @@ KNOBS = (
     "label", "rotation", "opacity", "seed", "classes", "templates",
 )  # fmt: skip
 """The widgets of the lab that are in its address."""
-UPLOAD_MB = 20
-SUFFIXES = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff", "avif"]
-
-
-def choose_picture() -> dict[str, Any]:
-    """Widgets for the image."""
-    st.subheader("Image", anchor=False)
-    kind = st.segmented_control(
-        "Source",
-        ["Bundled", "Upload"],
-        default="Bundled",
-        key="source",
-        required=True,
-        label_visibility="collapsed",
-        persist_state="session",
-    )
-    if kind == "Upload":
-        upload = st.file_uploader(
-            "An image of yours",
-            type=SUFFIXES,
-            max_upload_size=UPLOAD_MB,
-            key="upload",
-            help="It stays on this machine and is not written to disk.",
-        )
-        return {"upload": upload}
-    left, right = st.columns(2)
-    names = [item.name for item in concepts()]
-    concept = left.selectbox(
-        "Thing", names, index=names.index("apple"), key="concept", bind="query-params"
-    )
-    style = right.selectbox(
-        "Drawn as",
-        STYLES,
-        key="style",
-        bind="query-params",
-        help="Three emoji fonts in colour, and drawings in lines.",
-    )
-    return {"concept": concept, "style": style}
-
-
-def source_picture(
-    clip: Clip, source: dict[str, Any]
-) -> tuple[Image.Image, snippets.ImageSource, str]:
-    """The image at the model's size, how code gets at it, and the thing that it shows if known.
-
-    Raises:
-        DataError: no file was uploaded yet.
-        UnreadableImageError: the file is not an image.
-    """
-    if "concept" in source:
-        scene = Scene(
-            items=(Picture(concept=source["concept"], style=source["style"]),),
-            size_px=max(16, clip.image_size),
-        )
-        made = snippets.stimulus(source["concept"], source["style"], scene.size_px)
-        view = state.model_view(clip, state.identity(clip), render(scene).image)
-        return view, made, source["concept"]
-    upload = source["upload"]
-    if upload is None:
-        raise DataError("No image was uploaded yet: choose a file on the left.")
-    return state.upload_view(clip, upload.getvalue()), snippets.upload(upload.name), ""
 
 
 def choose_lettering() -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from dashboard.snippets.images import ImageSource as ImageSource
 from dashboard.snippets.images import Mapped as Mapped
-from dashboard.snippets.images import load_line as load_line
+from dashboard.snippets.images import ModelSource as ModelSource
 from dashboard.snippets.images import stimulus as stimulus
 from dashboard.snippets.images import upload as upload
 from dashboard.snippets.runs import run_code as run_code

@@ -9,18 +9,30 @@ from dataclasses import dataclass
 WRITTEN = "WordGrid(fonts=['DejaVuSans-Bold'], sizes=[0.25], places=['center'])"
 
 
-def load_line(spec: str | None, edits: Sequence[str] = ()) -> str:
-    """``clip = clipprobe.load(…)``, and a line for each file of an edit."""
-    lines = [f"clip = clipprobe.load({'' if spec is None else repr(spec)})"]
-    return "\n".join([*lines, *(f"clip = clipprobe.load_edit({one!r}).of(clip)" for one in edits)])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSource:
+    """How the model of a page is named, and the files of the edits that it is under."""
+
+    spec: str | None
+    edits: Sequence[str] = ()
+
+    @property
+    def line(self) -> str:
+        """``clip = clipprobe.load(…)``, and a line for each file of an edit."""
+        load = f"clip = clipprobe.load({'' if self.spec is None else repr(self.spec)})"
+        edited = (f"clip = clipprobe.load_edit({one!r}).of(clip)" for one in self.edits)
+        return "\n".join([load, *edited])
+
+    @property
+    def flags(self) -> list[str]:
+        """The same for a command line."""
+        return [*([] if self.spec is None else ["--model", self.spec]),
+                *repeated("--edit", self.edits)]  # fmt: skip
 
 
-def model_flags(spec: str | None, edits: Sequence[str] = ()) -> list[str]:
-    """The same for a command line."""
-    flags = [] if spec is None else ["--model", spec]
-    for one in edits:
-        flags += ["--edit", one]
-    return flags
+def repeated(flag: str, values: Iterable[str]) -> list[str]:
+    """A flag before each of its values."""
+    return [part for value in values for part in (flag, value)]
 
 
 def shell(*commands: Iterable[str]) -> str:
@@ -51,6 +63,25 @@ class ImageSource:
     def body(self) -> list[str]:
         """The lines without the imports."""
         return [line for line in self.lines if not line.startswith("from ")]
+
+
+def opening(
+    model: ModelSource, image: ImageSource, *imports: str, name: str = "image"
+) -> list[str]:
+    """The first lines of a program: imports, the model, and the image as the model sees it.
+
+    Args:
+        name: What the image is called from then on.
+    """
+    return [
+        "import clipprobe",
+        *imports,
+        *image.imports,
+        "",
+        model.line,
+        *image.body,
+        f"{name} = clip.preprocess.to_grid(image)  # as the model sees it",
+    ]
 
 
 def stimulus(concept: str, style: str, size_px: int) -> ImageSource:

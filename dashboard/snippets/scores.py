@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clipprobe.zeroshot.prompts import fill
-from dashboard.snippets.images import ImageSource, load_line, model_flags, shell
+from dashboard.snippets.images import ImageSource, ModelSource, opening, repeated, shell
 
 MOST_SENTENCES = 400
 """A command line with more texts is not offered."""
@@ -17,8 +17,7 @@ MOST_SENTENCES = 400
 class ExplainCall:
     """Explanations of one score by several methods."""
 
-    spec: str | None
-    edits: Sequence[str]
+    model: ModelSource
     image: ImageSource
     target: str
     methods: Sequence[str]
@@ -43,13 +42,7 @@ class ExplainCall:
         call = f"clipprobe.explain(clip, image, {self.target!r}, method=method{more})"
         return "\n".join(
             [
-                "import clipprobe",
-                *load,
-                *self.image.imports,
-                "",
-                load_line(self.spec, self.edits),
-                *self.image.body,
-                "image = clip.preprocess.to_grid(image)  # as the model sees it",
+                *opening(self.model, self.image, *load),
                 *before,
                 f"for method in {list(self.methods)!r}:",
                 f"    one = {call}",
@@ -61,11 +54,11 @@ class ExplainCall:
 
     def command(self) -> str:
         """From a shell."""
-        flags = [part for name in self.methods for part in ("--method", name)]
-        flags += [part for text in self.options.get("against", ()) for part in ("--against", text)]
+        flags = repeated("--method", self.methods)
+        flags += repeated("--against", self.options.get("against", ()))
         flags += ["--centre"] if self.options.get("centre") else []
         flags += ["--faithfulness"] if self.faithful else []
-        flags += [*model_flags(self.spec, self.edits), "--json"]
+        flags += [*self.model.flags, "--json"]
         inputs = ["--", self.image.file, self.target]
         if not self.options:
             inputs = ["--unit", self.target, "--", self.image.file]
@@ -73,7 +66,7 @@ class ExplainCall:
 
 
 def similarity_code(
-    *, spec: str | None, edits: Sequence[str], images: Sequence[ImageSource], texts: Sequence[str]
+    *, model: ModelSource, images: Sequence[ImageSource], texts: Sequence[str]
 ) -> str:
     """Cosines and logits of images with texts."""
     imports = dict.fromkeys(line for image in images for line in image.imports)
@@ -87,7 +80,7 @@ def similarity_code(
             "import clipprobe",
             *imports,
             "",
-            load_line(spec, edits),
+            model.line,
             "images = []  # as the model sees them",
             *parts,
             f"texts = {list(texts)!r}",
@@ -99,14 +92,13 @@ def similarity_code(
 
 
 def similarity_command(
-    *, spec: str | None, edits: Sequence[str], images: Sequence[ImageSource], texts: Sequence[str]
+    *, model: ModelSource, images: Sequence[ImageSource], texts: Sequence[str]
 ) -> str:
     """The cosines from a shell."""
-    flags = [part for text in texts for part in ("--text", text)]
+    flags = [*repeated("--text", texts), *model.flags, "--json"]
     files = [image.file for image in images]
     return shell(
-        *(image.made for image in images),
-        ["clipprobe", "similarity", *flags, *model_flags(spec, edits), "--json", "--", *files],
+        *(image.made for image in images), ["clipprobe", "similarity", *flags, "--", *files]
     )
 
 
@@ -117,8 +109,7 @@ def sentences(classes: Sequence[str], templates: Sequence[str]) -> list[str]:
 
 def sentences_command(
     *,
-    spec: str | None,
-    edits: Sequence[str],
+    model: ModelSource,
     images: Sequence[ImageSource],
     classes: Sequence[str],
     templates: Sequence[str],
@@ -126,28 +117,24 @@ def sentences_command(
     """The cosines of images with every class in every prompt; empty where that is too long."""
     if len(classes) * len(templates) > MOST_SENTENCES:
         return ""
-    texts = sentences(classes, templates)
-    return similarity_command(spec=spec, edits=edits, images=images, texts=texts)
+    return similarity_command(model=model, images=images, texts=sentences(classes, templates))
 
 
 def zeroshot_code(
     *,
-    spec: str | None,
-    edits: Sequence[str],
+    model: ModelSource,
     image: ImageSource,
     classes: Sequence[str],
     templates: Sequence[str],
 ) -> str:
     """One image among classes, beside texts that say nothing of it."""
     lines = [
-        "import clipprobe",
-        "import numpy as np",
-        "from clipprobe.zeroshot import build_classifier",
-        *image.imports,
-        "",
-        load_line(spec, edits),
-        *image.body,
-        "image = clip.preprocess.to_grid(image)  # as the model sees it",
+        *opening(
+            model,
+            image,
+            "import numpy as np",
+            "from clipprobe.zeroshot import build_classifier",
+        ),
         f"classes = {list(classes)!r}",
         f"templates = {list(templates)!r}",
         "vectors = build_classifier(clip, classes, templates)",

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from attacks.typographic import TypographicAttack
-from dashboard.snippets.images import ImageSource, load_line, model_flags, shell
+from dashboard.snippets.images import ImageSource, ModelSource, opening, repeated, shell
 from dashboard.snippets.scores import MOST_SENTENCES, sentences
 
 
 def trial_code(
     *,
-    spec: str | None,
+    model: ModelSource,
     image: ImageSource,
     attack: TypographicAttack,
     nonsense: str | None,
     classes: Sequence[str],
     templates: Sequence[str],
-    edits: Sequence[str] = (),
     repair: tuple[Sequence[str], float, Sequence[str]] | None = None,
 ) -> str:
     """The images of the lab and their probabilities.
@@ -27,15 +26,14 @@ def trial_code(
     """
     settings = ", ".join(f"{name}={value!r}" for name, value in attack.to_json().items())
     lines = [
-        "import clipprobe",
-        "import numpy as np",
-        "from attacks.typographic import TypographicAttack",
-        "from clipprobe.zeroshot import build_classifier",
-        *image.imports,
-        "",
-        load_line(spec, edits),
-        *image.body,
-        "base = clip.preprocess.to_grid(image)  # as the model sees it",
+        *opening(
+            model,
+            image,
+            "import numpy as np",
+            "from attacks.typographic import TypographicAttack",
+            "from clipprobe.zeroshot import build_classifier",
+            name="base",
+        ),
         f"attack = TypographicAttack({settings})",
         "attacked = attack(base)",
         "images = {",
@@ -75,27 +73,26 @@ def trial_code(
 
 def trial_command(
     *,
-    spec: str | None,
+    model: ModelSource,
     image: ImageSource,
     attack: TypographicAttack,
     classes: Sequence[str],
     templates: Sequence[str],
-    edits: Sequence[str] = (),
 ) -> str:
     """Write the word, and the cosines of both images with every class in every prompt.
 
     The words are written at the model's size, so the image is brought to it first.
     """
     base, attacked = "base.png", "attacked.png"
-    lines = ["import clipprobe", *image.lines, load_line(spec).replace("\n", "; ")]
+    lines = ["import clipprobe", *image.lines, ModelSource(spec=model.spec).line]
     lines.append(f"clip.preprocess.to_grid(image).save({base!r})")
     default = TypographicAttack(word=attack.word).to_json()
     knobs: list[str] = []
     for name, value in attack.to_json().items():
         if name != "word" and value != default[name]:
             knobs += [f"--{name.replace('_', '-')}", _knob(value)]
-    flags = [part for one in sentences(classes, templates) for part in ("--text", one)]
-    asked = ["clipprobe", "similarity", *flags, *model_flags(spec, edits), "--json", base, attacked]
+    flags = [*repeated("--text", sentences(classes, templates)), *model.flags, "--json"]
+    asked = ["clipprobe", "similarity", *flags, base, attacked]
     return shell(
         ["python", "-c", "; ".join(lines)],
         ["clipprobe", "attack", *knobs, "--out", attacked, "--", base, attack.word],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dashboard.snippets.images import WRITTEN, ImageSource, Mapped, load_line, model_flags, shell
+from dashboard.snippets.images import WRITTEN, ImageSource, Mapped, ModelSource, opening, shell
 
 NOTES = [
     "from clipprobe.identity import Identity",
@@ -12,19 +12,11 @@ NOTES = [
 ]
 
 
-def unit_code(
-    *,
-    run: str,
-    address: str,
-    spec: str | None,
-    mapped: Mapped | None,
-    edits: Sequence[str] = (),
-) -> str:
+def unit_code(*, run: str, address: str, model: ModelSource, mapped: Mapped | None) -> str:
     """One unit of an atlas, and where it fires on one image.
 
     Args:
         run: The run folder of the atlas.
-        spec, edits: How the model is named, and the files of its edits.
         mapped: The image; None where there is no map.
     """
     upload = mapped.upload if mapped is not None else None
@@ -49,7 +41,7 @@ def unit_code(
             picture = f"draw_word({word!r}, grid, clip.image_size).images[0]"
         lines += [
             "",
-            load_line(spec, edits),
+            model.line,
             *([f"grid = {WRITTEN}"] if word else []),
             "with clipprobe.capture(clip, [unit.address]) as seen:",
             f"    clip.encode_images([{picture}])",
@@ -93,25 +85,14 @@ def search_code(
 
 
 def responding_code(
-    *,
-    spec: str | None,
-    edits: Sequence[str],
-    run: str,
-    image: ImageSource,
-    sites: Sequence[str] | None,
+    *, model: ModelSource, run: str, image: ImageSource, sites: Sequence[str] | None
 ) -> str:
     """The units of an atlas that respond most to one image."""
     given = "" if sites is None else f", sites={list(sites)!r}"
     return "\n".join(
         [
-            "import clipprobe",
-            "from clipprobe.neurons import responding",
-            *image.imports,
-            "",
-            load_line(spec, edits),
+            *opening(model, image, "from clipprobe.neurons import responding"),
             f"atlas = clipprobe.Atlas.load({run!r})",
-            *image.body,
-            "image = clip.preprocess.to_grid(image)  # as the model sees it",
             f"found = responding(clip, atlas, image{given})",
             "for one in found.units:",
             "    print(one.address, one.value, one.percentile, one.deviations)",
@@ -120,12 +101,9 @@ def responding_code(
     )
 
 
-def responding_command(
-    *, spec: str | None, edits: Sequence[str], image: ImageSource, units: Sequence[str]
-) -> str:
+def responding_command(*, model: ModelSource, image: ImageSource, units: Sequence[str]) -> str:
     """The maps of some units over one image."""
-    model = model_flags(spec, edits)
+    where = ["clipprobe", "neurons", "where"]
     return shell(
-        image.made,
-        *(["clipprobe", "neurons", "where", unit, image.file, *model, "--json"] for unit in units),
+        image.made, *([*where, unit, image.file, *model.flags, "--json"] for unit in units)
     )

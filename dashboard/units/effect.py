@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import streamlit as st
 from PIL import Image
 
 from clipprobe.figures.effects import effect_beside_controls
+from clipprobe.models import Clip
+from clipprobe.neurons import Atlas
+from clipprobe.neurons.atlas.unit import Unit
+from clipprobe.neurons.effects import total_effects
+from clipprobe.neurons.effects.total import UnitEffect
 from dashboard import state
 from dashboard.components import number, plain
 from dashboard.cut import note_cut
 from dashboard.units.where import MAX_TEXT, choose_image
-
-if TYPE_CHECKING:
-    from clipprobe.models import Clip
-    from clipprobe.neurons import Atlas
-    from clipprobe.neurons.atlas.unit import Unit
-    from clipprobe.neurons.effects.total import UnitEffect
 
 N_CONTROLS = 20
 OUT, MEAN, STEER = "take it out", "set it to its mean", "drive it"
@@ -37,7 +34,7 @@ def show_effect(atlas: Atlas, unit: Unit, clip: Clip) -> None:
     if not method:
         right.info("Driven by nothing, the unit stays as it is: move the slider.")
         return
-    found = effect_of(clip, state.identity(clip), unit.address, image, text, method)
+    found = effect_of(clip, unit.address, image, text, method)
     with right:
         note_cut(clip, [text])
         number(
@@ -86,18 +83,14 @@ def choose_method() -> str:
     return f"steer:{amount:g}" if amount else ""
 
 
-@st.cache_resource(show_spinner="Running the model…", max_entries=128, hash_funcs=state.BY_PIXELS)
-def effect_of(
-    _clip: Clip, key: str, address: str, image: Image.Image, text: str, method: str
-) -> UnitEffect:
+@st.cache_resource(show_spinner="Running the model…", max_entries=128, hash_funcs=state.BY_CONTENT)
+def effect_of(clip: Clip, address: str, image: Image.Image, text: str, method: str) -> UnitEffect:
     """The effect of one change on one image and text, with controls of the same hook point.
 
     Raises:
         ConfigError: the text would sort a person into a group, or is empty.
     """
-    from clipprobe.neurons.effects import total_effects
-
     (found,) = total_effects(
-        _clip, [image], [text], [address], methods=[method], n_controls=N_CONTROLS, n_boot=1
+        clip, [image], [text], [address], methods=[method], n_controls=N_CONTROLS, n_boot=1
     )
     return found

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 import streamlit as st
 
+from clipprobe.hooks.units import Site
+from clipprobe.neurons import Atlas
+from clipprobe.neurons.atlas.unit import Unit
+from clipprobe.neurons.instruments.instrument import Instrument
 from clipprobe.neurons.instruments.registry import beside_atlas
+from clipprobe.neurons.instruments.rows import UnitRows
 from clipprobe.neurons.labels.naming import UnitName, unit_names
 from clipprobe.neurons.sheet.commands import ask
 from clipprobe.neurons.sheet.evidence import Evidence, gather
 from clipprobe.neurons.sheet.sheet import run_warnings
 from clipprobe.report.numbers import format_cell
 from clipprobe.runs import RunView
-from dashboard import atlas_state
+from dashboard.atlas_state import BY_ATLAS
 from dashboard.components import plain
 from dashboard.settings import as_typed
-
-if TYPE_CHECKING:
-    from clipprobe.hooks.units import Site
-    from clipprobe.neurons import Atlas
-    from clipprobe.neurons.atlas.unit import Unit
-    from clipprobe.neurons.instruments.instrument import Instrument
-    from clipprobe.neurons.instruments.rows import UnitRows
 
 
 def evidence_of(atlas: Atlas, runs: Sequence[RunView]) -> Evidence:
@@ -31,15 +29,19 @@ def evidence_of(atlas: Atlas, runs: Sequence[RunView]) -> Evidence:
     return gather(atlas, among=runs)
 
 
+def runs_key(evidence: Evidence) -> list[str]:
+    """A key of where the runs lie that say something of a unit."""
+    return [str(run.path) for runs in evidence.runs.values() for run in runs]
+
+
+BY_EVIDENCE: Any = BY_ATLAS | {Evidence: runs_key}
+"""What the caches know images, models, atlases and the runs on them by."""
+
+
+@st.cache_resource(show_spinner=False, max_entries=8, ttl=60, hash_funcs=BY_EVIDENCE)
 def names_of(atlas: Atlas, evidence: Evidence) -> dict[str, UnitName]:
     """What runs of labels call the units of an atlas; read once for each set of runs."""
-    runs = evidence.runs.get("labels", ())
-    return _names(atlas_state.atlas_key(atlas), tuple(str(run.path) for run in runs), runs)
-
-
-@st.cache_resource(show_spinner=False, max_entries=8, ttl=60)
-def _names(atlas: str, paths: tuple[str, ...], _runs: Sequence[RunView]) -> dict[str, UnitName]:
-    return unit_names(_runs)
+    return unit_names(evidence.runs.get("labels", ()))
 
 
 def instruments(atlas: Atlas, site: Site) -> dict[str, Instrument]:
@@ -52,11 +54,13 @@ def show_instrument(instrument: Instrument, atlas: Atlas, unit: Unit, evidence: 
     """What runs of one instrument say of the unit; without one, its question and command."""
     st.caption(plain(f"{instrument.title}. {instrument.question}"))
     runs = evidence.about(instrument.name, unit.address)
-    for run, tables in runs:
+    for number, (run, tables) in enumerate(runs):
         for text in run_warnings(run, unit):
             st.warning(plain(text))
-        for one in tables:
-            _show_table(one, f"{instrument.title}, from {run.path.name}")
+        with st.container(key=f"beside-tables-{number}"):
+            for place, one in enumerate(tables):
+                with st.container(key=f"table-{number}-{place}"):
+                    _show_table(one, f"{instrument.title}, from {run.path.name}")
         st.caption(plain(f"From the run {as_typed(run.path)}."))
     if not runs:
         show_unasked(instrument, atlas, unit, n_runs=len(evidence.runs.get(instrument.name, ())))

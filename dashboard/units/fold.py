@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from clipprobe.figures.atlas import activation_histogram
+from clipprobe.hooks.units import Site
+from clipprobe.models import Clip
+from clipprobe.neurons import Atlas
+from clipprobe.neurons.atlas.unit import Unit
+from clipprobe.neurons.labels.naming import UnitName
 from clipprobe.neurons.sheet.finding import finding
 from clipprobe.report.numbers import format_number
 from dashboard.components import estimate_words, plain
 from dashboard.units.images import as_seen, show_firings
 from dashboard.units.texts import show_texts
-
-if TYPE_CHECKING:
-    from clipprobe.hooks.units import Site
-    from clipprobe.models import Clip
-    from clipprobe.neurons import Atlas
-    from clipprobe.neurons.atlas.unit import Unit
-    from clipprobe.neurons.labels.naming import UnitName
 
 N_STRONGEST = 8
 HISTOGRAM_PX = 250
@@ -45,10 +42,13 @@ def show_fold(
         if atlas.tower == "text":
             show_texts(unit.top[:N_STRONGEST], f"The {N_STRONGEST} strongest")
             return
-        heat = clip is not None and site.grid is not None and show_heat_toggle()
+        heat = clip is not None and site.grid is not None and st.toggle(
+            "Heat under the pointer", key="heat", persist_state="session",
+            help="Runs the model on these images; orange where the unit is active.",
+        )  # fmt: skip
         firings = unit.top[:N_STRONGEST]
         shown = unit.address if heat else ""
-        show_firings(atlas, site, firings, clip, key="strongest of all", address=shown)
+        show_firings(atlas, site, firings, clip, key="strongest of all", address=shown, columns=4)
         framed = site.grid is not None and any(
             one.place is not None and as_seen(atlas, one, clip) for one in firings
         )
@@ -57,16 +57,6 @@ def show_fold(
             f"The {len(firings)} strongest of {unit.n_images:,}, chosen for it, so not typical. "
             + " ".join(filter(None, (note, "" if clip is not None else plain(trouble))))
         )
-
-
-def show_heat_toggle() -> bool:
-    """Whether the unit's activation is shown over an image under the pointer."""
-    return st.toggle(
-        "Heat under the pointer",
-        key="heat",
-        persist_state="session",
-        help="Runs the model on these images; orange where the unit is active.",
-    )
 
 
 def show_name(name: UnitName | None) -> None:

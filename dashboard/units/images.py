@@ -3,53 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 from PIL import Image
 
 from clipprobe.errors import UnreadableImageError
+from clipprobe.hooks.units import Site
+from clipprobe.models import Clip
+from clipprobe.neurons import Atlas
 from clipprobe.neurons.atlas.showing import caption, range_words, token_words
 from clipprobe.neurons.atlas.thumbnails import SIDE
-from dashboard import atlas_state, state
+from clipprobe.neurons.atlas.unit import Firing, Unit
+from dashboard import atlas_state
+from dashboard.atlas_state import BY_ATLAS
 from dashboard.components import plain
 from dashboard.elements import Tile, gallery
 from dashboard.elements.parts import as_text, webp_text
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from clipprobe.hooks.units import Site
-    from clipprobe.models import Clip
-    from clipprobe.neurons import Atlas
-    from clipprobe.neurons.atlas.unit import Firing, Unit
 
 SIDE_PX = 150
 STRONGEST, RANGE, WEAKEST = "strongest", "whole range", "weakest"
 PARTS = (RANGE, STRONGEST, WEAKEST)
 
 
-@st.cache_data(show_spinner=False, max_entries=8192)
-def thumbnail(_atlas: Atlas, atlas: str, number: int) -> str:
+@st.cache_data(show_spinner=False, max_entries=8192, hash_funcs=BY_ATLAS)
+def thumbnail(atlas: Atlas, number: int) -> str:
     """A small copy of an image of an atlas that keeps none, as text.
 
     Raises:
         UnreadableImageError: the image is no longer where the scan found it.
     """
-    image = _atlas.picture(number)
+    image = atlas.picture(number)
     image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     return as_text(image)
 
 
-@st.cache_data(show_spinner=False, max_entries=8192)
-def seen(_clip: Clip, key: str, _atlas: Atlas, atlas: str, number: int) -> str:
+@st.cache_data(show_spinner=False, max_entries=8192, hash_funcs=BY_ATLAS)
+def seen(clip: Clip, atlas: Atlas, number: int) -> str:
     """An image of an atlas as the model sees it, as text.
 
     Raises:
         UnreadableImageError: the image is no longer where the scan found it.
     """
-    return as_text(atlas_state.atlas_view(_clip, key, _atlas, atlas, number))
+    return as_text(atlas_state.atlas_view(clip, atlas, number))
 
 
 def sources(atlas: Atlas, numbers: Iterable[int], clip: Clip | None = None) -> dict[str, str]:
@@ -59,7 +56,7 @@ def sources(atlas: Atlas, numbers: Iterable[int], clip: Clip | None = None) -> d
         clip: The model that saw them, for an atlas that keeps no thumbnails; None for the images as
             they are.
     """
-    key, texts = atlas_state.atlas_key(atlas), {}
+    texts = {}
     for number in dict.fromkeys(numbers):
         kept = atlas.thumbnails.get(number)
         if kept is not None:
@@ -67,9 +64,7 @@ def sources(atlas: Atlas, numbers: Iterable[int], clip: Clip | None = None) -> d
             continue
         try:
             texts[str(number)] = (
-                thumbnail(atlas, key, number)
-                if clip is None
-                else seen(clip, state.identity(clip), atlas, key, number)
+                thumbnail(atlas, number) if clip is None else seen(clip, atlas, number)
             )
         except UnreadableImageError:
             continue
@@ -84,15 +79,17 @@ def show_firings(
     *,
     key: str,
     address: str = "",
+    columns: int = 8,
 ) -> None:
     """Images with value and label; the patch that gave the value framed where the model is there.
 
     Args:
         address: A unit whose activation on each image is shown under the pointer; none where empty.
+        columns: At most this many images beside each other.
     """
     texts = sources(atlas, (one.image for one in firings), clip)
     tiles = [_tile(atlas, site, one, clip, address) for one in firings]
-    gallery(tiles, texts, key=key, side_px=SIDE_PX)
+    gallery(tiles, texts, key=key, side_px=SIDE_PX, columns=columns)
 
 
 def _tile(atlas: Atlas, site: Site, firing: Firing, clip: Clip | None, address: str) -> Tile:
@@ -124,12 +121,10 @@ def _box(
 
 def _heat(atlas: Atlas, firing: Firing, clip: Clip, address: str) -> NDArray[np.float32] | None:
     try:
-        image = atlas_state.atlas_view(
-            clip, state.identity(clip), atlas, atlas_state.atlas_key(atlas), firing.image
-        )
+        image = atlas_state.atlas_view(clip, atlas, firing.image)
     except UnreadableImageError:
         return None
-    return atlas_state.unit_on(clip, state.identity(clip), address, image).map
+    return atlas_state.unit_on(clip, image, address).map
 
 
 def show_range(atlas: Atlas, site: Site, unit: Unit, clip: Clip | None, part: str) -> None:
@@ -142,7 +137,7 @@ def show_range(atlas: Atlas, site: Site, unit: Unit, clip: Clip | None, part: st
             "need not hold further down."
         )
         filled = [one for one in unit.bins[::-1] if one.firings]
-        with st.container(key="stretches"):
+        with st.container(key="beside-stretches"):
             for number, one in enumerate(filled):
                 with st.container(key=f"stretch-{number}"):
                     st.markdown(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from clipprobe.errors import DataError
 from clipprobe.identity import Identity
+from clipprobe.neurons import Atlas
 from clipprobe.neurons.notes import (
     MOST_TEXT,
     PLACE,
@@ -19,13 +19,8 @@ from clipprobe.neurons.notes import (
     read_notes,
 )
 from clipprobe.runs import jsonio
-from dashboard.components import errors_shown, plain
+from dashboard.components import ANY, choose_or_any, download, errors_shown, plain
 from dashboard.settings import runs_folder
-
-if TYPE_CHECKING:
-    from clipprobe.neurons import Atlas
-
-ANY = "any"
 
 
 def note_file() -> Path:
@@ -113,14 +108,9 @@ def show_form(note: UnitNote, model: Identity, unit: str) -> None:
 
 def choose_saved(saved: Mapping[str, list[str]]) -> str:
     """A list of units to look at; empty for all units."""
-    options = [ANY, *saved]
-    if st.session_state.get("saved", ANY) not in options:  # of another model, or empty by now
-        st.session_state["saved"] = ANY
-    name = st.selectbox(
-        "Saved", options, key="saved", bind="query-params",
-        help="Starred units, those with a note, and your lists.",
-    )  # fmt: skip
-    return "" if name in (None, ANY) else str(name)
+    about = "Starred units, those with a note, and your lists."
+    name = choose_or_any("Saved", saved, "saved", bind="query-params", help=about)
+    return "" if name == ANY else name
 
 
 def show_export() -> None:
@@ -138,7 +128,4 @@ def show_export() -> None:
             ("units.json", jsonio.dumps(notes.to_json()), "application/json"),
             ("units.csv", notes.to_csv(), "text/csv"),
         ):
-            st.download_button(
-                name, text, f"clipprobe-{name}", mime, key=f"export {name}", on_click="ignore",
-                icon=":material/download:",
-            )  # fmt: skip
+            download(name, text, f"clipprobe-{name}", mime, key=f"export {name}")

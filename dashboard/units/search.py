@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from clipprobe.hooks.names import parse_name, parse_unit
-from clipprobe.neurons.atlas.statistics.plane import UnitPlane, unit_plane
+from clipprobe.neurons import Atlas
+from clipprobe.neurons.atlas.statistics.plane import unit_plane
+from clipprobe.neurons.sheet.evidence import Evidence
 from clipprobe.neurons.sheet.query import Match, find_by_query
 from dashboard import atlas_state
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from clipprobe.neurons import Atlas
-    from clipprobe.neurons.sheet.evidence import Evidence
+from dashboard.atlas_state import BY_ATLAS
+from dashboard.units.evidence import BY_EVIDENCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,23 +29,11 @@ class Found:
     """``(n_units,)`` over all units of the atlas in order of hook point."""
 
 
+@st.cache_resource(show_spinner="Searching…", max_entries=8, ttl=600, hash_funcs=BY_EVIDENCE)
 def found_units(atlas: Atlas, evidence: Evidence, line: str, sites: Sequence[str]) -> Found:
     """The units of some hook points that a line of text asks for."""
-    runs = tuple(str(run.path) for runs in evidence.runs.values() for run in runs)
-    return _found(atlas, atlas_state.atlas_key(atlas), evidence, runs, line.strip(), tuple(sites))
-
-
-@st.cache_resource(show_spinner="Searching…", max_entries=8, ttl=600)
-def _found(
-    _atlas: Atlas,
-    atlas: str,
-    _evidence: Evidence,
-    runs: tuple[str, ...],
-    line: str,
-    sites: tuple[str, ...],
-) -> Found:
-    matches = find_by_query(_atlas, _evidence, line, site=sites)
-    return Found(matches=matches, mask=_mask(_atlas, matches))
+    matches = find_by_query(atlas, evidence, line, site=sites)
+    return Found(matches=matches, mask=_mask(atlas, matches))
 
 
 def _mask(atlas: Atlas, matches: Sequence[Match]) -> NDArray[np.bool_]:
@@ -62,16 +48,15 @@ def _mask(atlas: Atlas, matches: Sequence[Match]) -> NDArray[np.bool_]:
     return mask
 
 
-@st.cache_resource(show_spinner="Laying out all units (once)…", max_entries=8)
-def plane(_atlas: Atlas, atlas: str) -> UnitPlane:
-    """The map of all units of an atlas."""
-    return unit_plane(_atlas)
+plane = st.cache_resource(
+    show_spinner="Laying out all units (once)…", max_entries=8, hash_funcs=BY_ATLAS
+)(unit_plane)
 
 
-@st.cache_resource(show_spinner=False, max_entries=8)
-def highest_peak(_atlas: Atlas, atlas: str) -> float:
+@st.cache_resource(show_spinner=False, max_entries=8, hash_funcs=BY_ATLAS)
+def highest_peak(atlas: Atlas) -> float:
     """The peak of the most selective unit; 1 where no unit has one."""
-    peaks = [atlas_state.unit_table(_atlas, atlas, name).peak for name in _atlas.sites]
+    peaks = [atlas_state.unit_table(atlas, name).peak for name in atlas.sites]
     highest = max((float(np.nanmax(one)) for one in peaks if not np.isnan(one).all()), default=1.0)
     return max(highest, 1e-9)
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from clipprobe.neurons.atlas.showing import range_words, token_words
-
-if TYPE_CHECKING:
-    from clipprobe.neurons.atlas.unit import Firing, Unit
+from clipprobe.neurons.atlas.unit import Firing, Unit
 
 
 def show_text_range(unit: Unit) -> None:

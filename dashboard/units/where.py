@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
 import streamlit as st
 from PIL import Image
 
 from clipprobe.errors import DataError, UnsupportedHookError
+from clipprobe.models import Clip
+from clipprobe.neurons import Atlas
+from clipprobe.neurons.atlas.unit import Unit
 from clipprobe.neurons.words.grid import WordGrid, draw_word
-from dashboard import atlas_state, snippets, state
+from dashboard import atlas_state, snippets
 from dashboard.components import number, plain
 from dashboard.cut import note_cut
 from dashboard.elements import Panel, coloured_words, heat
-
-if TYPE_CHECKING:
-    from clipprobe.models import Clip
-    from clipprobe.neurons import Atlas
-    from clipprobe.neurons.atlas.unit import Firing, Unit
+from dashboard.image_choice import choose_upload, uploaded
 
 OF_ATLAS, UPLOAD, WRITTEN = "an image of the atlas", "an image of mine", "a word that I write"
 MAX_TEXT = 300
@@ -35,7 +31,7 @@ def show_where(atlas: Atlas, unit: Unit, clip: Clip) -> snippets.Mapped:
     with left:
         image, name, mapped = choose_image(atlas, unit, clip)
     try:
-        found = atlas_state.unit_on(clip, state.identity(clip), unit.address, image)
+        found = atlas_state.unit_on(clip, image, unit.address)
     except UnsupportedHookError:
         left.image(image, width=220, alt=f"The image {name}, as the model sees it")
         right.info("This hook point has no places on the image, so there is no map.")
@@ -66,7 +62,8 @@ def choose_image(atlas: Atlas, unit: Unit, clip: Clip) -> tuple[Image.Image, str
         wrap=True,
         persist_state="session",
     )
-    firings = {one.image: one for one in (*unit.top, *every_sample(unit), *unit.bottom)}
+    samples = [firing for one in unit.bins[::-1] for firing in one.firings[::-1]]
+    firings = {one.image: one for one in (*unit.top, *samples, *unit.bottom)}
     if source == WRITTEN:
         word = st.text_input("Write", "dog", max_chars=60, key="words", bind="query-params")
         grid = WordGrid(fonts=("DejaVuSans-Bold",), sizes=(0.25,), places=("center",))
@@ -75,26 +72,18 @@ def choose_image(atlas: Atlas, unit: Unit, clip: Clip) -> tuple[Image.Image, str
             raise DataError(f"{word!r} cannot be written on an image: {drawn.reason}.")
         return drawn.images[0], word, snippets.Mapped(image=0, upload=None, word=word.strip())
     if source == UPLOAD:
-        upload = st.file_uploader(
-            "An image of yours",
-            type=["png", "jpg", "jpeg", "webp"],
-            max_upload_size=20,
-            key="own_picture",
-            help="It stays on this machine and is not written to disk.",
-        )
+        upload = choose_upload("own_picture")
         if upload is None:
             raise DataError("No image was uploaded yet: choose a file.")
-        view = state.upload_view(clip, upload.getvalue())
-        return view, upload.name, snippets.Mapped(image=0, upload=upload.name)
+        view, made = uploaded(clip, upload)
+        return view, made.file, snippets.Mapped(image=0, upload=made.file)
     chosen = st.selectbox(
         "Image of the atlas",
         list(firings),
-        format_func=lambda image: image_words(firings[image]),
+        format_func=lambda image: f"{firings[image].value:.3g}: {firings[image].id}",
         key=f"image of {unit.address}",  # another unit starts with its own strongest
     )
-    view = atlas_state.atlas_view(
-        clip, state.identity(clip), atlas, atlas_state.atlas_key(atlas), chosen
-    )
+    view = atlas_state.atlas_view(clip, atlas, chosen)
     return view, firings[chosen].id, snippets.Mapped(image=chosen, upload=None)
 
 
@@ -114,19 +103,9 @@ def show_where_in_text(unit: Unit, clip: Clip, inputs: str) -> None:
         "Text", unit.top[0].id, max_chars=MAX_TEXT, key="words", bind="query-params"
     )
     note_cut(clip, [text])
-    found = atlas_state.unit_on_text(clip, state.identity(clip), unit.address, text)
+    found = atlas_state.unit_on_text(clip, text, unit.address)
     coloured_words(found.tokens, found.values, unit="activation", key="tokens")
     if unit.pool in ("max", "mean"):
         value = float(found.values.max() if unit.pool == "max" else found.values.mean())
         show_value(unit, value, inputs)
     st.caption(plain("Every token with what the unit says there; tokens see those before them."))
-
-
-def every_sample(unit: Unit) -> Sequence[Firing]:
-    """The images that stand for the bins, from the strongest down."""
-    return [firing for one in unit.bins[::-1] for firing in one.firings[::-1]]
-
-
-def image_words(firing: Firing) -> str:
-    """An image in a list."""
-    return f"{firing.value:.3g}: {firing.id}"

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from clipprobe.errors import DataError
+from clipprobe.models import Clip
+from clipprobe.neurons import Atlas
+from clipprobe.neurons.captions.ranking import text_prompts, vision_captions
+from clipprobe.neurons.captions.result import CaptionScore, UnitCaptions
+from clipprobe.neurons.effects.directions import Directions
 from dashboard import state
+from dashboard.classes import STARTING_CLASSES
 from dashboard.components import plain
 from dashboard.cut import note_cut
 
-if TYPE_CHECKING:
-    from clipprobe.models import Clip
-    from clipprobe.neurons import Atlas
-    from clipprobe.neurons.captions.result import CaptionScore, UnitCaptions
-    from clipprobe.neurons.effects.directions import Directions
-
 MOST_TEXTS, MOST_LETTERS, SHOWN = 500, 20_000, 10
-FIRST = (
-    "apple", "dog", "cat", "car", "house", "tree", "banana", "guitar", "phone", "fish", "clock",
-    "rose", "a photo of an animal", "a drawing", "a written word",
-)  # fmt: skip
+FIRST = (*STARTING_CLASSES, "a photo of an animal", "a drawing", "a written word")
 
 
 def show_writes(atlas: Atlas, address: str, clip: Clip) -> None:
@@ -44,7 +40,7 @@ def show_writes(atlas: Atlas, address: str, clip: Clip) -> None:
             )
         note_cut(clip, texts)
         pool = "" if vision else atlas.pool
-        found = written(clip, state.identity(clip), address, texts, pool)
+        found = written(clip, address, texts, pool)
         for place, (title, ends) in zip(
             st.columns(2), (("Most", found.top), ("Least", found.bottom)), strict=True
         ):
@@ -94,8 +90,8 @@ def floor_words(found: UnitCaptions) -> str:
     return text
 
 
-@st.cache_resource(show_spinner="Encoding texts…", max_entries=64)
-def written(_clip: Clip, key: str, address: str, texts: tuple[str, ...], pool: str) -> UnitCaptions:
+@st.cache_resource(show_spinner="Encoding texts…", max_entries=64, hash_funcs=state.BY_CONTENT)
+def written(clip: Clip, address: str, texts: tuple[str, ...], pool: str) -> UnitCaptions:
     """The ends of a list for one unit.
 
     Args:
@@ -103,19 +99,17 @@ def written(_clip: Clip, key: str, address: str, texts: tuple[str, ...], pool: s
     Raises:
         UnsupportedHookError: the unit does not write to what becomes the embedding.
     """
-    from clipprobe.neurons.captions.ranking import text_prompts, vision_captions
-
     top = min(SHOWN, (len(texts) + 1) // 2)  # no text stands at both ends but the middle one
     if pool:
-        (found,) = text_prompts(_clip, [address], texts, pool=pool, top=top)
+        (found,) = text_prompts(clip, [address], texts, pool=pool, top=top)
     else:
-        directions = _directions(_clip, key)
-        (found,) = vision_captions(_clip, [address], texts, directions=directions, top=top)
+        directions = _directions(clip)
+        (found,) = vision_captions(clip, [address], texts, directions=directions, top=top)
     return found
 
 
-@st.cache_resource(show_spinner="Linearising the model (once)…", max_entries=2)
-def _directions(_clip: Clip, key: str) -> Directions:
-    from clipprobe.neurons.effects.directions import Directions
-
-    return Directions(_clip)
+@st.cache_resource(
+    show_spinner="Linearising the model (once)…", max_entries=2, hash_funcs=state.BY_CONTENT
+)
+def _directions(clip: Clip) -> Directions:
+    return Directions(clip)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 from PIL import Image
 
+from clipprobe.attribution.explanation import Explanation
+from clipprobe.attribution.faithfulness import ImageFaithfulness
 from clipprobe.attribution.page import faithfulness_section
 from clipprobe.attribution.registry import METHODS, supported_methods
 from clipprobe.attribution.terminal import faithful_words, numbers
@@ -21,11 +23,7 @@ from dashboard.cut import note_cut
 from dashboard.elements import Panel, coloured_words, heat
 from dashboard.faithful import ask_faithfulness
 from dashboard.header import Page, show_page
-from dashboard.lab.widgets import choose_picture, source_picture
-
-if TYPE_CHECKING:
-    from clipprobe.attribution.explanation import Explanation
-    from clipprobe.attribution.faithfulness import ImageFaithfulness
+from dashboard.image_choice import choose_picture, source_picture
 
 FIRST = ("head_tokens", "keep_only", "grad_eclip", "maskclip", "integrated_gradients", "random")
 N_PARTS = 12
@@ -79,8 +77,7 @@ def show(page: Page) -> None:
         if not unit:
             note_cut(clip, [target, *options["against"]])
         call = snippets.ExplainCall(
-            spec=state.chosen_spec(),
-            edits=state.chosen_edits(),
+            model=state.chosen_source(),
             image=made,
             target=target,
             methods=methods,
@@ -177,8 +174,7 @@ def show_words(
 ) -> None:
     """What each word adds, and which patch with which word."""
     st.subheader("Words", anchor=False)
-    key = state.identity(clip)
-    words = explained.words(clip, key, image, text)
+    words = explained.words(clip, image, text)
     chosen = coloured_words(words.words, words.values, unit=words.units, key="words")
     kept = f"word {text}"
     if chosen is not None:
@@ -188,7 +184,7 @@ def show_words(
         st.caption("Click a word to see its patches, or a patch above to see its words.")
         return
     with st.spinner("Pairing patches with words…"):
-        pairs = explained.pairs(clip, key, image, text)
+        pairs = explained.pairs(clip, image, text)
     fit = pairs.r2.get("first order and cross terms")
     if word is not None:
         heat(
@@ -215,7 +211,7 @@ def show_parts(clip: Clip, image: Image.Image, text: str) -> None:
     """Which heads and neurons make the score, as an exact sum."""
     st.subheader("Heads and neurons", anchor=False)
     with errors_shown():
-        parts, gap = explained.strongest_parts(clip, state.identity(clip), image, text, N_PARTS)
+        parts, gap = explained.strongest_parts(clip, image, text, N_PARTS)
         st.dataframe(
             [{"part": name, "adds": value} for name, value in parts],
             column_config={

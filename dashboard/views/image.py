@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
-
 import streamlit as st
 from PIL import Image
 
-from clipprobe.neurons import ImageResponses, responding, unit_map
-from dashboard import atlas_state, snippets, state
+from clipprobe.models import Clip
+from clipprobe.neurons import Atlas, ImageResponses, responding
+from dashboard import atlas_state, snippets
 from dashboard.address import IMAGE
+from dashboard.atlas_state import BY_ATLAS
 from dashboard.components import errors_shown, plain
 from dashboard.elements import Panel, heat
 from dashboard.header import Page, show_page
-from dashboard.lab.widgets import choose_picture, source_picture
-from dashboard.runs import choose_run, find_runs
-from dashboard.settings import as_typed, runs_folder
-from dashboard.state import BY_PIXELS
-
-if TYPE_CHECKING:
-    from clipprobe.models import Clip
-    from clipprobe.neurons import Atlas
-    from clipprobe.neurons.where import UnitMap
-    from clipprobe.runs import RunView
+from dashboard.image_choice import choose_picture, source_picture
+from dashboard.runs import atlases, choose_run, find_runs
+from dashboard.settings import runs_folder
 
 ALL = "all hook points"
 UNIT_PAGE = "views/unit.py"
@@ -33,13 +25,8 @@ N_UNITS = 12
 def show(page: Page) -> None:
     """The whole page."""
     st.title("Which units respond to this image?")
-    runs = [one for one in find_runs(runs_folder()) if one.run and one.run.kind == "atlas"]
+    runs = atlases(find_runs(runs_folder()))
     if not runs:
-        st.info(
-            f"There is no atlas in {plain(as_typed(runs_folder()))} to compare with. "
-            "`clipprobe demo` makes one, and `clipprobe neurons scan --images DIR --out DIR` makes "
-            "one of your images."
-        )
         return
     settings, results = st.columns([2, 5], gap="large")
     with settings:
@@ -48,49 +35,30 @@ def show(page: Page) -> None:
         run = choose_run(runs, label="Atlas", key="image_run")
         if run is None:
             return
-        page.of_run(run)
+        page.of_run(run, str(st.session_state["image_run"]))
         atlas = atlas_state.open_atlas(run)
         site = st.selectbox("Units of", [ALL, *atlas.sites], key="units_of", bind="query-params")
-        page.address = replace(page.address, run=str(st.session_state["image_run"]))
         page.turn("concept", "style", "units_of")
     with results, errors_shown():
-        clip, spec = atlas_state.model_of(atlas)
+        clip, model = atlas_state.model_of(atlas)
         image, made, name = source_picture(clip, source)
         sites = None if site == ALL else (site,)
         with st.spinner("Placing every unit…"):
-            atlas_key = atlas_state.atlas_key(atlas)
-            found = respond(clip, state.identity(clip), atlas, atlas_key, image, sites)
+            found = respond(clip, atlas, image, sites=sites, k=N_UNITS)
         page.chips["Image"] = made.title
-        mapped = show_units(clip, run, atlas, found, image, name or "your image")
-        edits = state.edits_of(clip)
+        mapped = show_units(clip, page.address.run, atlas, found, image, name or "your image")
         page.python = snippets.responding_code(
-            spec=spec, edits=edits, run=str(run.path), image=made, sites=sites
+            model=model, run=str(run.path), image=made, sites=sites
         )
-        page.command = snippets.responding_command(spec=spec, edits=edits, image=made, units=mapped)
+        page.command = snippets.responding_command(model=model, image=made, units=mapped)
         page.say(found.to_json())
 
 
-@st.cache_resource(show_spinner=False, max_entries=64, hash_funcs=BY_PIXELS)
-def respond(
-    _clip: Clip,
-    key: str,
-    _atlas: Atlas,
-    atlas: str,
-    image: Image.Image,
-    sites: tuple[str, ...] | None,
-) -> ImageResponses:
-    """The units that respond most."""
-    return responding(_clip, _atlas, image, sites=sites, k=N_UNITS)
-
-
-@st.cache_resource(show_spinner=False, max_entries=256, hash_funcs=BY_PIXELS)
-def where(_clip: Clip, key: str, image: Image.Image, address: str) -> UnitMap:
-    """Where a unit fires on the image."""
-    return unit_map(_clip, image, address)
+respond = st.cache_resource(show_spinner=False, max_entries=64, hash_funcs=BY_ATLAS)(responding)
 
 
 def show_units(
-    clip: Clip, run: RunView, atlas: Atlas, found: ImageResponses, image: Image.Image, name: str
+    clip: Clip, run: str, atlas: Atlas, found: ImageResponses, image: Image.Image, name: str
 ) -> list[str]:
     """Each unit's map over the image, with its place in its range and a link to its page.
 
@@ -110,7 +78,7 @@ def show_units(
         if atlas.sites[one.address.rpartition(":")[0]].layout == "vector":
             without.append(f"{one.address}: {note}")
             continue
-        values = where(clip, state.identity(clip), image, one.address).map
+        values = atlas_state.unit_on(clip, image, one.address).map
         mapped.append(one.address)
         panels.append(Panel(title=short(one.address), values=values, unit="activation", note=note))
     if panels:
@@ -118,13 +86,12 @@ def show_units(
     for line in without:
         st.caption(plain(line))
     st.caption("Open a unit:")
-    relative = run.path.relative_to(runs_folder()).as_posix()
     with st.container(horizontal=True):
         for one in found.units:
             st.page_link(
                 UNIT_PAGE,
                 label=plain(short(one.address)),
-                query_params={"run": relative, "unit": one.address},
+                query_params={"run": run, "unit": one.address},
                 width="content",
             )
     st.caption(

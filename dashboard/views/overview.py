@@ -10,67 +10,26 @@ from dashboard.components import numbers_row, plain
 from dashboard.framing import report_file
 from dashboard.header import Page, show_page
 from dashboard.lab.widgets import of_run
-from dashboard.run_table import pick_run
+from dashboard.run_table import KIND_ICONS, pick_run
 from dashboard.runs import RunEntry, data_words, find_runs, model_words
 from dashboard.settings import as_typed, runs_folder
 
 #: In a link: the run to look at. Not ``run``, which other pages may have left in the address.
 SHOWN = "shown"
-KIND_ICONS = {
-    "atlas": ":material/scatter_plot:",
-    "composition": ":material/join_inner:",
-    "typographic": ":material/match_case:",
-    "typographic-comparison": ":material/compare_arrows:",
-    "typographic-search": ":material/search:",
-    "typographic-sweep": ":material/tune:",
-    "stroop": ":material/palette:",
-    "why": ":material/account_tree:",
-    "words": ":material/spellcheck:",
-    "captions": ":material/short_text:",
-    "labels": ":material/label:",
-    "multimodality": ":material/layers:",
-    "effects": ":material/bolt:",
-    "similar": ":material/join_inner:",
-    "bias": ":material/balance:",
-    "bias-comparison": ":material/compare_arrows:",
-    "bias-gap": ":material/account_tree:",
-    "bias-mitigation": ":material/healing:",
-    "bias-written": ":material/draw:",
-    "zeroshot": ":material/category:",
-    "few-shot": ":material/school:",
-    "limits": ":material/rule:",
-    "carriers": ":material/account_tree:",
-    "faithfulness": ":material/fact_check:",
-    "faithfulness-comparison": ":material/compare_arrows:",
-    "zeroshot-comparison": ":material/compare_arrows:",
-    "few-shot-comparison": ":material/compare_arrows:",
-    "limits-comparison": ":material/compare_arrows:",
-    "carriers-comparison": ":material/compare_arrows:",
-    "demo": ":material/play_circle:",
-    "suite": ":material/checklist:",
-    "suite-comparison": ":material/compare_arrows:",
-}
 
 
 def show(page: Page) -> None:
     """The whole page."""
     st.title("What has been run?")
     folder = runs_folder()
-    if not folder.is_dir():
-        st.info(
-            f"There is no folder {plain(folder)} yet. `clipprobe demo` makes runs to look at; "
-            "`clipprobe dashboard --runs DIR` looks elsewhere. The typographic lab works without "
-            "runs."
-        )
-        return
     name = st.query_params.pop(SHOWN, None)
     if name is not None:  # a link to one run
         st.session_state["runs_name"] = st.session_state["run looked at"] = name
     runs = find_runs(folder)
     if not runs:
         st.info(
-            f"No runs in {plain(folder)}. `clipprobe demo` makes some; the typographic lab works "
-            "without any."
+            f"No runs in {plain(folder)}. `clipprobe demo` makes some, `clipprobe dashboard --runs "
+            "DIR` looks elsewhere, and the typographic lab works without any."
         )
         return
     n_complete = sum(item.run is not None for item in runs)
@@ -111,29 +70,18 @@ def run_card(item: RunEntry, run: RunView) -> None:
             numbers_row(headline)
         else:
             st.caption("This run has no headline numbers.")
-        links = st.container(horizontal=True)
-        where = {"run": item.name}
-        with links:
-            if report_file(run) is not None:
+        links: list[tuple[str, str, str, dict[str, str]]] = []
+        if report_file(run) is not None:
+            links.append(("reports", "Report", "description", {"run": item.name}))
+        if run.kind == "atlas":
+            links.append(("units", "Units", "apps", {"run": item.name}))
+        if run.kind == "typographic":
+            lab = of_run(run.manifest["config"])
+            links.append(("typographic", "Try it in the lab", "match_case", lab))
+        with st.container(horizontal=True):
+            for view, label, icon, where in links:
                 st.page_link(
-                    "views/reports.py",
-                    label="Report",
-                    icon=":material/description:",
-                    query_params=where,
-                )
-            if run.kind == "atlas":
-                st.page_link(
-                    "views/units.py",
-                    label="Units",
-                    icon=":material/apps:",
-                    query_params=where,
-                )
-            if run.kind == "typographic":
-                st.page_link(
-                    "views/typographic.py",
-                    label="Try it in the lab",
-                    icon=":material/match_case:",
-                    query_params=of_run(run.manifest["config"]),
+                    f"views/{view}.py", label=label, icon=f":material/{icon}:", query_params=where
                 )
 
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from clipprobe.runs import RunView
 from dashboard.address import REPORTS
-from dashboard.components import numbers_row, plain, visible
+from dashboard.components import download, numbers_row, plain, visible
 from dashboard.framing import framed, report_file
 from dashboard.header import Page, show_page
 from dashboard.runs import RunEntry, choose_run, find_runs
@@ -84,14 +84,7 @@ def show_report(run: RunView) -> None:
     path = report.path
     page = run.read_bytes(path.name)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.download_button(
-            "Download",
-            page,
-            file_name=f"{run.path.name}-{path.name}",
-            mime="text/html",
-            icon=":material/download:",
-            on_click="ignore",
-        )
+        download("Download", page, f"{run.path.name}-{path.name}", "text/html")
         st.caption(
             f"{plain(as_typed(path))}. Links to elsewhere work when it is opened from there."
         )
@@ -103,14 +96,8 @@ def show_json(run: RunView, name: str, content: object) -> None:
     if not run.has(name):
         st.info(f"This run has no {name}.")
         return
-    st.download_button(
-        f"Download {name}",
-        run.read_bytes(name),
-        file_name=f"{run.path.name}-{name}",
-        mime="application/json",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    file = run.read_bytes(name)
+    download(f"Download {name}", file, f"{run.path.name}-{name}", "application/json")
     st.json(content, expanded=1)
 
 

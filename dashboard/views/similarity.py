@@ -12,14 +12,14 @@ from scipy.special import softmax
 from clipprobe.errors import DataError
 from clipprobe.models import Clip
 from clipprobe.people import refuse_person_groups
-from clipprobe.stimuli import STYLES, Picture, Scene, concepts, render
+from clipprobe.stimuli import concepts
 from dashboard import explained, snippets, state
 from dashboard.address import EXPLAIN, SIMILARITY, Address
 from dashboard.components import errors_shown
 from dashboard.cut import note_cut
 from dashboard.elements import Grid, grid
 from dashboard.header import Page, show_page
-from dashboard.lab.widgets import SUFFIXES, UPLOAD_MB
+from dashboard.image_choice import bundled, choose_uploads, uploaded
 
 COSINES, SHARES, RANKS = (
     "cosine",
@@ -41,14 +41,7 @@ def show(page: Page) -> None:
             key="things",
             bind="query-params",
         )
-        uploads = st.file_uploader(
-            "and yours",
-            type=SUFFIXES,
-            accept_multiple_files=True,
-            max_upload_size=UPLOAD_MB,
-            key="similar_uploads",
-            help="They stay on this machine and are not written to disk.",
-        )
+        uploads = choose_uploads("and yours", "similar_uploads")
         text = st.text_area(
             "Texts, one per line",
             "an apple\na dog\na guitar\na musical instrument",
@@ -63,31 +56,22 @@ def show(page: Page) -> None:
     with results, errors_shown():
         clip = state.the_model()
         texts = list(dict.fromkeys(filter(None, map(str.strip, text.splitlines()))))
-        images = {name: bundled(clip, name) for name in named}
-        images |= {file.name: state.upload_view(clip, file.getvalue()) for file in uploads[:MOST]}
+        shown = {name: bundled(clip, name) for name in named}
+        shown |= {file.name: uploaded(clip, file) for file in uploads[:MOST]}
+        images = {name: image for name, (image, _) in shown.items()}
         if not images or not texts:
             raise DataError("There is nothing to compare: give at least one image and one text.")
         refuse_person_groups(texts, "this page")
         page.of_model(clip, f"{len(images)} images, {len(texts)} texts")
-        size_px = max(16, clip.image_size)
-        sources = [snippets.stimulus(name, STYLES[0], size_px) for name in named]
-        sources += [snippets.upload(file.name) for file in uploads[:MOST]]
         given: dict[str, Any] = {
-            "spec": state.chosen_spec(),
-            "edits": state.chosen_edits(),
-            "images": sources,
+            "model": state.chosen_source(),
+            "images": [made for _, made in shown.values()],
             "texts": texts,
         }
         page.python = snippets.similarity_code(**given)
         page.command = snippets.similarity_command(**given)
         note_cut(clip, texts)
         page.say(show_matrix(clip, images, texts, what))
-
-
-def bundled(clip: Clip, name: str) -> Image.Image:
-    """The bundled image of a thing as the model sees it."""
-    scene = Scene(items=(Picture(concept=name),), size_px=max(16, clip.image_size))
-    return state.model_view(clip, state.identity(clip), render(scene).image)
 
 
 def words_of(value: float, what: str) -> str:

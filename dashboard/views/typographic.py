@@ -20,24 +20,18 @@ from clipprobe.zeroshot.classes import Classes
 from dashboard import snippets, state
 from dashboard.address import LAB
 from dashboard.classes import checked_classes
-from dashboard.components import CaptionedImage, errors_shown, pictures, plain
+from dashboard.components import choose_part, errors_shown, picture, plain
 from dashboard.cut import note_cut
 from dashboard.elements import place
 from dashboard.header import Page, show_page
+from dashboard.image_choice import choose_picture, source_picture
 from dashboard.lab import computed
 from dashboard.lab import trial as lab
 from dashboard.lab.answers import show_chart, show_conditions, show_effect, show_table
-from dashboard.lab.repair import EDITS, FACTOR, HEADS, UNITS, Plan, show_repair, show_why
-from dashboard.lab.search import show_search
-from dashboard.lab.widgets import (
-    KNOBS,
-    SIZES,
-    choose_classes,
-    choose_lettering,
-    choose_picture,
-    place_at,
-    source_picture,
-)
+from dashboard.lab.repair import EDITS, FACTOR, UNITS, Plan, show_repair
+from dashboard.lab.search import Question, show_search
+from dashboard.lab.why import HEADS, show_why
+from dashboard.lab.widgets import KNOBS, SIZES, choose_classes, choose_lettering, place_at
 
 PAGE = "the lab"
 ANSWERS, WHY, LEAST = "Answers", "Why, and repair", "Least text"
@@ -66,7 +60,7 @@ def show(page: Page) -> None:
     page.turn(*KNOBS)
     with panel, errors_shown():
         clip = state.the_model()
-        picture, made, name = source_picture(clip, source)
+        base, made, name = source_picture(clip, source)
         page.of_model(clip, made.title)
         try:
             attack = TypographicAttack(**attack_settings)
@@ -76,10 +70,10 @@ def show(page: Page) -> None:
             names, added = lab.with_added(listed, [name, attack.word])
             refuse_person_groups([*in_sentences(added, templates), attack.word], PAGE)
             classes = Classes(names)
-            trial = lab.draw(picture, attack, classes)
+            trial = lab.draw(base, attack, classes)
         except ClipprobeError:  # what it is about stays in sight
-            alt = "The image as the model sees it"
-            pictures([CaptionedImage(image=picture, caption="clean", alt=alt)], columns=4)
+            with st.columns(4)[0]:
+                picture(base, "The image as the model sees it", "clean")
             raise
         note_cut(clip, names, templates)
         with stage:
@@ -104,17 +98,9 @@ def show(page: Page) -> None:
         with st.container(key="lab-conditions"):
             show_conditions(trial, shares, names)
         label = classes.index(name) if name else int(shares["clean"].argmax())
-        part = st.segmented_control(
-            "Part of the page",
-            [ANSWERS, WHY, LEAST],
-            default=ANSWERS,
-            key="part",
-            required=True,
-            label_visibility="collapsed",
-            bind="query-params",
-        )
-        page.address = replace(page.address, part=part or ANSWERS)
-        page.turn(*PARTS.get(part or ANSWERS, ()))
+        part = choose_part("Part of the page", [ANSWERS, WHY, LEAST], "part")
+        page.address = replace(page.address, part=part)
+        page.turn(*PARTS.get(part, ()))
         plan: Plan | None = None
         if part == WHY:
             plan = show_circuit(clip, trial, classes, vectors, label, templates, say_left)
@@ -122,9 +108,16 @@ def show(page: Page) -> None:
             if label is None:
                 st.info("The image shows none of the classes, so there is no answer to flip.")
             else:
-                mark = f"{state.identity(clip)} {names} {templates} {label} {state.pixels(picture)}"
-                answer = names[label]
-                show_search(clip, trial.images["clean"], attack, names, answer, templates, mark)
+                show_search(
+                    Question(
+                        clip=clip,
+                        clean=base,
+                        attack=attack,
+                        names=names,
+                        label=names[label],
+                        templates=templates,
+                    )
+                )
         else:
             show_effect(trial, shares, classes, label)
             show_chart(shares, names, always=[label, classes.index(attack.word)])
@@ -132,8 +125,7 @@ def show(page: Page) -> None:
             show_table(shares, names)
         note_classes(names, added, templates, clip)
         given: dict[str, Any] = {
-            "spec": state.chosen_spec(),
-            "edits": state.edits_of(clip),
+            "model": state.chosen_source(),
             "image": made,
             "attack": attack,
             "classes": names,
@@ -170,7 +162,7 @@ def show_circuit(
         clean=trial.images["clean"],
         attack=trial.images["attack"],
         contest=contest,
-        key=computed.question_key(clip, contest, templates),
+        templates=templates,
     )
     above = st.container()
     plan = show_repair(

@@ -5,36 +5,32 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from clipprobe.errors import ClipprobeError, DataError
 from clipprobe.hooks.names import parse_name, parse_unit
+from clipprobe.models import Clip
+from clipprobe.neurons import Atlas
+from clipprobe.neurons.atlas.unit import Unit
 from clipprobe.neurons.sheet import commands
-from dashboard import atlas_state, snippets, state
+from clipprobe.neurons.sheet.evidence import Evidence
+from clipprobe.runs import RunView
+from dashboard import atlas_state, snippets
 from dashboard.address import UNIT, UNITS, Address, tab_title
-from dashboard.components import errors_shown, plain
+from dashboard.components import choose_part, errors_shown, plain
 from dashboard.header import Page, show_page
-from dashboard.runs import choose_run, data_words, find_runs, model_words
+from dashboard.runs import atlases, choose_run, data_words, find_runs, model_words
 from dashboard.settings import as_typed, runs_folder
 from dashboard.units import evidence as others
-from dashboard.units.choice import atlases
 from dashboard.units.effect import show_effect
 from dashboard.units.fold import show_fold
 from dashboard.units.images import PARTS, RANGE, show_range
 from dashboard.units.notes import show_note
-from dashboard.units.similar import show_neighbours
 from dashboard.units.texts import show_text_range, show_texts
+from dashboard.units.wall import show_neighbours
 from dashboard.units.where import show_where, show_where_in_text
 from dashboard.units.writes import show_writes
-
-if TYPE_CHECKING:
-    from clipprobe.models import Clip
-    from clipprobe.neurons import Atlas
-    from clipprobe.neurons.atlas.unit import Unit
-    from clipprobe.neurons.sheet.evidence import Evidence
-    from clipprobe.runs import RunView
 
 QUESTION = "What does this unit respond to?"
 #: Part -> its widgets that are in the address beside the part.
@@ -55,8 +51,7 @@ def show(page: Page) -> None:
         run = choose_run(runs, label="Atlas", key="atlas_run")
     if run is None:
         return
-    page.of_run(run)
-    page.address = replace(page.address, run=str(st.session_state["atlas_run"]))
+    page.of_run(run, str(st.session_state["atlas_run"]))
     atlas = atlas_state.open_atlas(run)
     with right:
         address = st.text_input(
@@ -84,7 +79,7 @@ def show_unit(page: Page, run: RunView, atlas: Atlas, unit: Unit, runs: list[Run
     block = "" if hook.block is None else f"block {hook.block}"
     st.set_page_config(page_title=tab_title(f"{hook.site}:{parsed.index}", block))
     show_note(atlas, unit.address, f"{unit.kind}, {site.pooled(unit.pool)}")
-    spec, clip, trouble = model_or_reason(atlas)
+    model, clip, trouble = model_or_reason(atlas)
     mapped = None
     evidence = others.evidence_of(atlas, runs)
     part = ""
@@ -94,16 +89,13 @@ def show_unit(page: Page, run: RunView, atlas: Atlas, unit: Unit, runs: list[Run
         name = others.names_of(atlas, evidence).get(unit.address)
         show_fold(atlas, site, unit, clip, name, trouble)
         instruments = others.instruments(atlas, site)
-        part = (
-            st.segmented_control(
-                "More of this unit",
-                [OVER_RANGE, WHERE, *instruments, PROVENANCE],
-                default=OVER_RANGE,
-                key="part",
-                required=True,
-                bind="query-params",
-            )
-            or OVER_RANGE
+        part = st.segmented_control(
+            "More of this unit",
+            [OVER_RANGE, WHERE, *instruments, PROVENANCE],
+            default=OVER_RANGE,
+            key="part",
+            required=True,
+            bind="query-params",
         )
         with errors_shown():
             if part == OVER_RANGE:
@@ -114,59 +106,46 @@ def show_unit(page: Page, run: RunView, atlas: Atlas, unit: Unit, runs: list[Run
                 show_provenance(run, atlas)
             else:
                 others.show_instrument(instruments[part], atlas, unit, evidence)
-                show_more(instruments[part].name, atlas, unit, clip, evidence)
+                show_more(instruments[part].name, page.address.run, atlas, unit, clip, evidence)
     page.turn(*IN_ADDRESS.get(part, ()))
-    name_of_run = str(st.session_state["atlas_run"])
     page.address = replace(page.address, unit=unit.address, part=part)
-    page.steps = steps(atlas, unit, name_of_run, part)
+    page.steps = steps(atlas, page.address)
     page.python = snippets.unit_code(
         run=str(run.path),
         address=unit.address,
-        spec=spec,
+        model=model,
         mapped=mapped,
-        edits=state.edits_of(clip),
     )
     page.command = commands.show(atlas, unit, [], Path("sheet.html"))
     page.say(unit.to_json())
 
 
-def steps(atlas: Atlas, unit: Unit, run: str, part: str) -> dict[str, Address]:
-    """Where to go from here."""
-    hook, index = parse_unit(unit.address).hook, parse_unit(unit.address).index
-    n_units = atlas.sites[hook].n_units
-    addresses = {
-        "‹ Previous": (hook, (index - 1) % n_units),
-        "Next ›": (hook, (index + 1) % n_units),
+def steps(atlas: Atlas, here: Address) -> dict[str, Address]:
+    """Where to go from a unit's page."""
+    unit = parse_unit(here.unit)
+    n_units = atlas.sites[unit.hook].n_units
+    units = {
+        "‹ Previous": f"{unit.hook}:{(unit.index - 1) % n_units}",
+        "Next ›": f"{unit.hook}:{(unit.index + 1) % n_units}",
         "Random": random_unit(atlas),
     }
     links = {
-        name: Address(page=UNIT, run=run, unit=f"{hook}:{index}", part=part)
-        for name, (hook, index) in addresses.items()
+        name: Address(page=UNIT, run=here.run, unit=one, part=here.part)
+        for name, one in units.items()
     }
-    return {"All units": Address(page=UNITS, run=run), **links}
+    return {"All units": Address(page=UNITS, run=here.run), **links}
 
 
-def random_unit(atlas: Atlas) -> tuple[str, int]:
+def random_unit(atlas: Atlas) -> str:
     """Any unit of the atlas, each as likely as the others."""
     sizes = {name: site.n_units for name, site in atlas.sites.items()}
     (hook,) = random.choices(list(sizes), weights=list(sizes.values()))
-    return hook, random.randrange(sizes[hook])
+    return f"{hook}:{random.randrange(sizes[hook])}"
 
 
 def show_inputs(atlas: Atlas, unit: Unit, clip: Clip | None) -> None:
     """What lies along the range, or at one of its ends."""
-    part = (
-        st.segmented_control(
-            "Part of the range",
-            PARTS,
-            default=RANGE,
-            key="show",
-            required=True,
-            label_visibility="collapsed",
-            bind="query-params",
-        )
-        or RANGE
-    )
+    part = choose_part("Part of the range", PARTS, "show")
     if atlas.tower == "vision":
         show_range(atlas, atlas.site(parse_unit(unit.address).hook), unit, clip, part)
     elif part == RANGE:
@@ -187,11 +166,10 @@ def show_place(atlas: Atlas, unit: Unit, clip: Clip | None, trouble: str) -> sni
 
 
 def show_more(
-    instrument: str, atlas: Atlas, unit: Unit, clip: Clip | None, evidence: Evidence
+    instrument: str, run: str, atlas: Atlas, unit: Unit, clip: Clip | None, evidence: Evidence
 ) -> None:
     """What can be had at once, without a run of the instrument."""
     if instrument == "similar":
-        run = str(st.session_state["atlas_run"])
         show_neighbours(atlas, run, unit.address, others.names_of(atlas, evidence))
     elif instrument == "effects" and clip is not None:
         show_effect(atlas, unit, clip)
@@ -206,13 +184,13 @@ def show_provenance(run: RunView, atlas: Atlas) -> None:
     st.json(atlas.provenance, expanded=1)
 
 
-def model_or_reason(atlas: Atlas) -> tuple[str | None, Clip | None, str]:
+def model_or_reason(atlas: Atlas) -> tuple[snippets.ModelSource, Clip | None, str]:
     """How the model of the atlas was named, and the model; or why it cannot be run here."""
     try:
-        clip, spec = atlas_state.model_of(atlas)
+        clip, model = atlas_state.model_of(atlas)
     except ClipprobeError as error:
-        return None, None, str(error)
-    return spec, clip, ""
+        return snippets.ModelSource(spec=None), None, str(error)
+    return model, clip, ""
 
 
 show_page(UNIT, show)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import streamlit as st
@@ -11,15 +11,13 @@ from clipprobe.errors import DataError
 from clipprobe.neurons import Atlas
 from clipprobe.neurons.sheet.commands import search_line
 from clipprobe.neurons.sheet.evidence import Evidence
-from clipprobe.neurons.sheet.query import unasked
-from clipprobe.runs import RunView
+from clipprobe.neurons.sheet.query import Match, unasked
 from dashboard import atlas_state, snippets
 from dashboard.address import UNITS, tab_title
-from dashboard.components import errors_shown, plain
+from dashboard.components import ANY, choose_or_any, errors_shown, plain
 from dashboard.header import Page, show_page
-from dashboard.runs import choose_run, find_runs
+from dashboard.runs import atlases, choose_run, find_runs
 from dashboard.settings import runs_folder
-from dashboard.units.choice import atlases
 from dashboard.units.evidence import evidence_of, names_of
 from dashboard.units.notes import choose_saved, note_file, notes_of, saved_of, show_export
 from dashboard.units.search import Found, among, block_of, found_units, site_of
@@ -27,7 +25,6 @@ from dashboard.units.wall import show_plane, show_wall
 
 QUESTION = "Which units are there, and where is my concept?"
 PER_SHEET = 24
-ANY = "any"
 FORMS = (
     "A word, a concept, a label or a caption, as runs of the instruments and the labels of the "
     "images tie them to units; an address such as post:17 or blocks.3.mlp.post; a condition such "
@@ -49,17 +46,18 @@ def show(page: Page) -> None:
         run = choose_run(runs, label="Atlas", key="atlas_run")
     if run is None:
         return
-    page.of_run(run)
-    page.address = replace(page.address, run=str(st.session_state["atlas_run"]))
+    page.of_run(run, str(st.session_state["atlas_run"]))
     atlas = atlas_state.open_atlas(run)
     line = middle.text_input(
         "Find", key="find", bind="query-params", placeholder="dog   peak>5   post:17   dead",
         help=FORMS,
     ) or ""  # fmt: skip
     with facets[0]:
-        block = facet("Block", "block", atlas, block_of)
+        blocks = dict.fromkeys(map(block_of, atlas.sites))
+        block = choose_or_any("Block", blocks, "block", bind="query-params")
     with facets[1]:
-        site = facet("Hook point", "site", atlas, site_of)
+        kinds = dict.fromkeys(map(site_of, atlas.sites))
+        site = choose_or_any("Hook point", kinds, "site", bind="query-params")
     saved = saved_of(atlas)
     with facets[2]:
         kept = choose_saved(saved)
@@ -73,11 +71,20 @@ def show(page: Page) -> None:
         if not sites:
             raise DataError(f"The atlas has no hook point {site} in block {block}: choose another.")
         evidence = evidence_of(atlas, [item.run for item in found if item.run])
-        units = found_units(atlas, evidence, line, sites)
+        units = found_units(atlas, evidence, line.strip(), sites)
         if kept:
             units = among(atlas, units, saved[kept])
-        sheet = show_units(atlas, evidence, units, line)
-        say(page, run, atlas, units, line, sites, sheet, kept)
+        sheet, shown = show_units(page.address.run, atlas, evidence, units, line)
+        some = sites if len(sites) < len(atlas.sites) else []
+        page.python = snippets.search_code(
+            run=str(run.path),
+            line=line,
+            sites=some,
+            saved=(str(note_file()), kept) if kept else None,
+        )
+        if not kept:  # the command line knows no notes
+            page.command = search_line(atlas, line, some, sheet * PER_SHEET)
+        page.say([{"unit": one.address, "why": list(one.why)} for one in shown])
         page.address = replace(
             page.address,
             find=line,
@@ -90,25 +97,18 @@ def show(page: Page) -> None:
     show_export()
 
 
-def facet(label: str, key: str, atlas: Atlas, fact: Callable[[str], str]) -> str:
-    """A list of what the hook points are, to choose one from."""
-    options = [ANY, *dict.fromkeys(fact(name) for name in atlas.sites)]
-    if st.session_state.get(key, ANY) not in options:  # of another atlas
-        st.session_state[key] = ANY
-    return str(st.selectbox(label, options, key=key, bind="query-params"))
-
-
-def show_units(atlas: Atlas, evidence: Evidence, found: Found, line: str) -> int:
+def show_units(
+    run: str, atlas: Atlas, evidence: Evidence, found: Found, line: str
+) -> tuple[int, Sequence[Match]]:
     """The map and a page of the wall.
 
     Returns:
-        Which page, from 1.
+        Which page, from 1, and its units.
     """
     n_all, n = len(found.mask), len(found.matches)
     if not n:
         st.info(plain(f"No unit is like that: {line}. {not_searched(evidence)}"))
-        return 1
-    run = str(st.session_state["atlas_run"])
+        return 1, ()
     left, right = st.columns([3, 2], gap="medium")  # on a phone the first stands above
     with right, errors_shown():
         show_plane(atlas, run, found)
@@ -127,10 +127,9 @@ def show_units(atlas: Atlas, evidence: Evidence, found: Found, line: str) -> int
                     f"bell-shaped units stay below. {not_searched(evidence)}"
                 )
             )
-            names = names_of(atlas, evidence)
             shown = found.matches[first : first + PER_SHEET]
-            show_wall(atlas, run, shown, names, notes_of(atlas))
-    return sheet
+            show_wall(atlas, run, shown, names_of(atlas, evidence), notes_of(atlas))
+    return sheet, shown
 
 
 def not_searched(evidence: Evidence) -> str:
@@ -140,28 +139,6 @@ def not_searched(evidence: Evidence) -> str:
         return ""
     verbs = ", ".join(f"{one.name} (clipprobe {one.verb})" for one in missing)
     return f"Not searched, as there is no run on these weights: {verbs}."
-
-
-def say(
-    page: Page,
-    run: RunView,
-    atlas: Atlas,
-    found: Found,
-    line: str,
-    sites: Sequence[str],
-    sheet: int,
-    kept: str,
-) -> None:
-    """What the page is of, and the same without the app."""
-    some = list(sites) if len(sites) < len(atlas.sites) else []
-    first = (sheet - 1) * PER_SHEET
-    shown = found.matches[first : first + PER_SHEET]
-    page.python = snippets.search_code(
-        run=str(run.path), line=line, sites=some, saved=(str(note_file()), kept) if kept else None
-    )
-    if not kept:  # the command line knows no notes
-        page.command = search_line(atlas, line, some, first + PER_SHEET)
-    page.say([{"unit": one.address, "why": list(one.why)} for one in shown])
 
 
 show_page(UNITS, show)

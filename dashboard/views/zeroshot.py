@@ -19,17 +19,12 @@ from dashboard import one_image, snippets, state
 from dashboard.address import ZEROSHOT
 from dashboard.blocks import show_sections
 from dashboard.classes import checked_classes
-from dashboard.components import errors_shown, plain
+from dashboard.components import choose_part, errors_shown, plain
 from dashboard.cut import note_cut
 from dashboard.header import Page, show_page
+from dashboard.image_choice import choose_picture, choose_uploads, source_picture, uploaded
 from dashboard.lab.trial import MAX_WORD
-from dashboard.lab.widgets import (
-    SUFFIXES,
-    UPLOAD_MB,
-    choose_classes,
-    choose_picture,
-    source_picture,
-)
+from dashboard.lab.widgets import choose_classes
 from dashboard.one_image import Answers, Calibration
 from dashboard.one_image_panels import show_answer, show_bars, show_rival, show_table
 from dashboard.runs import choose_run, find_runs
@@ -50,11 +45,8 @@ REPORTS: Mapping[str, str] = {
 def show(page: Page) -> None:
     """The whole page."""
     st.title("What is it called, how sure is that, and where does it fail?")
-    part = st.segmented_control(
-        "Look at", [ONE, RUNS], default=ONE, key="part", required=True,
-        label_visibility="collapsed", bind="query-params",
-    )  # fmt: skip
-    page.address = replace(page.address, part=part or ONE)
+    part = choose_part("Look at", [ONE, RUNS], "part")
+    page.address = replace(page.address, part=part)
     if part == RUNS:
         show_runs(page)
     else:
@@ -79,15 +71,8 @@ def show_one(page: Page) -> None:
             help="On images that show none of the classes: at most 5 % of such images are "
             "answered. It holds for images like those, and for no others.",
         )  # fmt: skip
-        uploads = (
-            st.file_uploader(
-                "Images that show none of the classes, each another thing",
-                type=SUFFIXES, accept_multiple_files=True, max_upload_size=UPLOAD_MB,
-                key="unknown", help="They stay on this machine and are not written to disk.",
-            )
-            if known == OWN
-            else []
-        )  # fmt: skip
+        label = "Images that show none of the classes, each another thing"
+        uploads = choose_uploads(label, "unknown") if known == OWN else []
     with results:
         panel, status = st.container(), st.empty()
     page.turn("concept", "style", "classes", "templates", "rival", "calibrate")
@@ -106,8 +91,7 @@ def show_one(page: Page) -> None:
             status.info(f"Encoding new classes: {left:,} to come…")
 
         given: dict[str, Any] = {
-            "spec": state.chosen_spec(),
-            "edits": state.edits_of(clip),
+            "model": state.chosen_source(),
             "classes": names,
             "templates": templates,
         }
@@ -141,7 +125,7 @@ def calibrated(
     if known == BUNDLED:
         unknown, own = one_image.bundled_things(clip, found.names)
         return one_image.calibrate(vectors, unknown, "bundled things", own)
-    images = [state.upload_view(clip, file.getvalue()) for file in uploads]
+    images = [uploaded(clip, file)[0] for file in uploads]
     none = np.zeros((0, clip.d_embed), np.float32)
     rows = state.image_vectors(clip, images) if images else none
     return one_image.calibrate(vectors, rows, "your images")

@@ -13,7 +13,7 @@ from clipprobe.arrays import softmax
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.zeroshot.classes import Classes
 from dashboard import components
-from dashboard.classes import read_classes
+from dashboard.classes import checked_classes
 from dashboard.lab import trial as lab
 
 LAB = {"page": "the lab", "audit": "clipprobe audit typographic"}
@@ -21,17 +21,17 @@ LAB = {"page": "the lab", "audit": "clipprobe audit typographic"}
 
 def test_classes_are_read_once_in_any_spelling() -> None:
     text = " ice cream\n\nIce-Cream\ndog \n -\n"
-    assert read_classes(text, **LAB) == ["ice cream", "dog"]
+    assert checked_classes(text, "a {}", **LAB)[0] == ("ice cream", "dog")
 
 
 def test_too_many_classes_are_refused() -> None:
     with pytest.raises(DataError, match=r"1,001 names and the lab takes 1,000.*audit typographic"):
-        read_classes("\n".join(f"c{i}" for i in range(1001)), **LAB)
+        checked_classes("\n".join(f"c{i}" for i in range(1001)), "a {}", **LAB)
 
 
 def test_groups_of_people_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"the lab answers for single images.*audit bias"):
-        read_classes("dog\nthieves", **LAB)
+        checked_classes("dog\nthieves", "a {}", **LAB)
 
 
 def test_only_names_that_mean_something_new_are_added() -> None:

@@ -23,7 +23,7 @@ from clipprobe.zeroshot import (
     audit_zeroshot,
     build_classifier,
 )
-from dashboard import one_image, state
+from dashboard import one_image
 from dashboard.classes import STARTING_CLASSES
 
 VIEW = "views/zeroshot.py"
@@ -73,7 +73,7 @@ def test_percentiles_are_those_of_score_null_texts_in_the_same_prompts(app: Any,
     test.text_area(key="templates").set_value("look at a {}").run()
     table = test.dataframe[0].value.set_index("class")
     image = base_image(clip)
-    texts = explained._null_texts(clip, state.identity(clip), ("look at a {}",))
+    texts = explained._null_texts(clip, ("look at a {}",))
     words = texts.words["letters"]
     null = clip.similarity([image], [f"look at a {word}" for word in words])[0]
     own = clip.similarity([image], ["look at a dog"])[0, 0]

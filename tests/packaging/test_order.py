@@ -83,7 +83,7 @@ ORDER = {
     "dashboard": """
         __init__ address byte_cache classes components framing settings snippets
         blocks cut elements runs state (verbs)
-        atlas_state
+        atlas_state image_choice
         explained faithful lab model_switch one_image run_table units
         app header one_image_panels
         views
