@@ -37,8 +37,7 @@ def attack_label(
         font=attack.font,
         size=size if size_px is None else size_px,
         room=room,
-        outline_px=outline_px,
-        padding=padding,
+        edges_px=(outline_px, padding),
         rotation=float(attack.rotation),
         fit=attack.fit,
         mirrored=attack.mirrored,
@@ -55,8 +54,7 @@ def _new_label(
     font: str,
     size: float,
     room: tuple[int, int],
-    outline_px: int,
-    padding: int,
+    edges_px: tuple[int, int],
     rotation: float,
     fit: Fit,
     mirrored: bool,
@@ -65,7 +63,8 @@ def _new_label(
     blur_px: float,
     shadow_px: float,
 ) -> Label:
-    """A label from all that it depends on, in pixels of one image."""
+    """A label from all that it depends on; ``edges_px`` are its outline and its padding."""
+    outline_px, padding = edges_px
     drawn: dict[str, Any] = {"font": font, "outline_px": outline_px, "padding": padding}
     distorted = {"downscale": downscale, "blur_px": blur_px, "shadow_px": shadow_px}
     tilted = any(perspective)
