@@ -1,16 +1,15 @@
-"""The page of a zero-shot audit: how often it is right, beside guessing."""
+"""The page of a zero-shot audit."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from clipprobe.report import Block, Lead, Page, Paragraph, Section, Table
+from clipprobe.report import Block, Page, Paragraph, Section, Table
 from clipprobe.report.numbers import format_cell, format_number
-from clipprobe.report.opening import side_by_side
 from clipprobe.report.sections import how_to_read, in_short
-from clipprobe.report.words import counted, is_defined, percent, reason_of, share, side_of
 from clipprobe.runs import Run
+from clipprobe.zeroshot.accuracy.lead import lead_of
 
 _CHANGES = {
     "alone": ("one template alone", "The accuracy with this template alone, minus with all."),
@@ -42,42 +41,6 @@ def build_page(run: Run, provenance: Mapping[str, Any]) -> Page:
         sections=sections_of(summary),
         provenance={**provenance, "settings": run.config},
         lead=lead_of(summary),
-    )
-
-
-def lead_of(summary: Mapping[str, Any]) -> Lead:
-    """The verdict of a zero-shot audit, from its summary."""
-    items = {item["name"]: item for item in summary["headline"]}
-    right, n = items["zero_shot"]["estimate"], summary["n"]
-    guessing = 1 / max(1, n["classes"])
-    if not is_defined(right):
-        verdict = f"How often it is right cannot be said: {reason_of(right)}"
-    elif side_of(right, guessing) > 0:
-        verdict = (
-            f"The best of {n['classes']:,} texts is the right one for {counted(right)} images "
-            f"({percent(right)})"
-        )
-    else:
-        verdict = (
-            f"It is not shown to do better than guessing among {n['classes']:,} texts "
-            f"({counted(right)} images right)"
-        )
-    shares = [item for item in summary["headline"] if item["name"] != "calibration_error"]
-    evidence = f"{share(right)}; guessing gives {100 * guessing:.2g} %."
-    error, floor = items.get("calibration_error"), summary["calibration"]["floor"]
-    if error is not None and is_defined(error["estimate"]) and floor is not None:
-        evidence += (
-            f" Its own shares miss the rate of right answers by {share(error['estimate'])} on "
-            f"average; those of a perfect model would by {100 * floor:.0f} % on so few images."
-        )
-    return Lead(
-        verdict=verdict,
-        evidence=evidence,
-        figure=side_by_side(
-            shares,
-            axis="share of the images, with 95 % intervals",
-            mark=("guessing", guessing),
-        ),
     )
 
 

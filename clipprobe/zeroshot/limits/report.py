@@ -1,27 +1,17 @@
-"""The page of an audit of limits: what the model cannot tell apart, and where it is lost."""
+"""The page of an audit of limits."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from clipprobe.report import Block, Intervals, Lead, Page, Paragraph, Section, Table, Warning
+from clipprobe.report import Block, Page, Paragraph, Section, Table, Warning
 from clipprobe.report.numbers import format_number, format_short
-from clipprobe.report.opening import MOST_ROWS
 from clipprobe.report.sections import how_to_read
-from clipprobe.report.words import share
 from clipprobe.runs import Run
+from clipprobe.zeroshot.limits.lead import lead_of, tasks_by_verdict
 from clipprobe.zeroshot.limits.matched import CHANCE, MEANINGS
 
-_SERIES = {"zero_shot": "zero-shot", "image": "probe on the image tower", "mapped": "after one map"}
-_WORST_FIRST = (
-    "absent in both",
-    "absent in the image",
-    "absent in the text",
-    "misaligned",
-    "no linear map aligns",
-    "undecided",
-)
 _HEADS = {
     "zero_shot": "zero-shot",
     "image": "image tower",
@@ -64,57 +54,6 @@ def build_page(run: Run, provenance: Mapping[str, Any]) -> Page:
     )
 
 
-def lead_of(summary: Mapping[str, Any]) -> Lead:
-    """The verdict of an audit of limits, from its summary."""
-    tasks = summary["tasks"]
-    by_verdict = _by_verdict(tasks)
-    order = [name for name in _WORST_FIRST if name in by_verdict]
-    order += [name for name in by_verdict if name not in order]
-    counts = "; ".join(
-        f"{len(by_verdict[name])} {name} ({_listed(by_verdict[name])})" for name in order
-    )
-    verdict = f"Of {len(tasks)} task{'s' if len(tasks) > 1 else ''}: {counts}"
-    first = next(one for one in tasks if one["verdict"]["verdict"] == order[0])
-    right = share(first["verdict"]["numbers"]["zero_shot"])
-    evidence = (
-        f"{first['task'].capitalize()}: zero-shot {right}, chance {100 * first['chance']:.0f} %. "
-        "Probes are scored on things that did not fit them; the control is the same network with "
-        "random weights."
-    )
-    rows = sorted(tasks, key=lambda one: order.index(one["verdict"]["verdict"]))[: MOST_ROWS - 2]
-    return Lead(
-        verdict=verdict,
-        evidence=evidence,
-        figure=Intervals(
-            rows=[
-                (
-                    one["task"],
-                    f"{one['verdict']['verdict']}; chance {100 * one['chance']:.0f} %",
-                    [one["verdict"]["numbers"].get(name) for name in _SERIES],
-                )
-                for one in rows
-            ],
-            series=tuple(_SERIES.values()),
-            axis="share right, with 95 % intervals"
-            + ("" if len(rows) == len(tasks) else f"; {len(tasks) - len(rows)} more tasks below"),
-            alt="Share right by zero-shot, by a probe on the image tower and after one linear map",
-            percent=True,
-        ),
-    )
-
-
-def _by_verdict(tasks: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
-    """Every verdict that was given, with its tasks."""
-    by_verdict: dict[str, list[str]] = {}
-    for one in tasks:
-        by_verdict.setdefault(one["verdict"]["verdict"], []).append(one["task"])
-    return by_verdict
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-
-
 def sections_of(summary: Mapping[str, Any]) -> list[Section]:
     """What the page says, from the summary alone."""
     rows = [
@@ -134,7 +73,7 @@ def sections_of(summary: Mapping[str, Any]) -> list[Section]:
         "and by the texts without an image, with 95 % intervals over pairs or things. Taught: the "
         "images or captions of the bundled model's training show or say such things.",
     )
-    by_verdict = _by_verdict(summary["tasks"]).items()
+    by_verdict = tasks_by_verdict(summary["tasks"]).items()
     verdicts = " ".join(f"{name.capitalize()}: {', '.join(tasks)}." for name, tasks in by_verdict)
     return [
         Section("In short", [Paragraph(verdicts), table]),
