@@ -82,16 +82,14 @@ def inputs_of(settings: CarriersAudit) -> Question | None:
 def prepare_audit(settings: CarriersAudit, clip: Clip) -> Plan[None]:
     """Read the images or render the task's, and refuse what has no score."""
     inputs = inputs_of(settings)
-    work: _Labelled | _Rendered
     if inputs is not None:
-        work = _Labelled(clip=clip, settings=settings, question=inputs)
-    else:
-        asked_of = questions(
-            str(settings.task), scenes=settings.scenes, seed=settings.seed, size_px=clip.image_size
-        )
-        listed, claim = about(asked_of, settings.name)
-        work = _Rendered(clip=clip, settings=settings, listed=listed, claim=claim)
-    return Plan.of(work, work.described)
+        labelled = _Labelled(clip=clip, settings=settings, question=inputs)
+        return Plan.of(labelled, inputs.dataset.describe())
+    asked_of = questions(
+        str(settings.task), scenes=settings.scenes, seed=settings.seed, size_px=clip.image_size
+    )
+    listed, claim = about(asked_of, settings.name)
+    return Plan.of(_Rendered(clip=clip, settings=settings, listed=listed, claim=claim))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,15 +156,10 @@ class _Labelled(_Work):
 
     question: Question
 
-    @property
-    def described(self) -> dict[str, Any]:
-        """For the manifest."""
-        return dict(self.question.dataset.describe())
-
     def config(self) -> dict[str, Any]:
         """Everything that changes the result."""
         return self.shared() | {
-            "dataset": self.described,
+            "dataset": self.question.dataset.describe(),
             "classes": list(self.question.classes),
             "templates": list(self.question.templates),
             "label_text": self.question.source,
@@ -203,7 +196,6 @@ class _Rendered(_Work):
 
     listed: list[ImageQuestion]
     claim: str
-    described: None = None
 
     def config(self) -> dict[str, Any]:
         """Everything that changes the result."""
