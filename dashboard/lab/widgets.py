@@ -14,8 +14,8 @@ from clipprobe.errors import ClipprobeError
 from clipprobe.stimuli import concepts
 from clipprobe.stimuli.text import DEFAULT_FONT, fonts, rgb
 from clipprobe.zeroshot import TEMPLATES
-from dashboard.classes import MAX_CLASSES, STARTING_CLASSES
 from dashboard.lab import trial as lab
+from dashboard.texts import MAX_CLASSES, STARTING_CLASSES
 
 OWN_PLACE = "where the sliders say"
 NAMED_PLACES = [name for name in PLACES if not name.startswith("r") or name == "right"]

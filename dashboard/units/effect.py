@@ -13,7 +13,7 @@ from clipprobe.neurons.effects import total_effects
 from clipprobe.neurons.effects.total import UnitEffect
 from dashboard import state
 from dashboard.components import number, plain
-from dashboard.cut import note_cut
+from dashboard.texts import note_cut
 from dashboard.units.where import MAX_TEXT, choose_image
 
 N_CONTROLS = 20

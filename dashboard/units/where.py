@@ -12,9 +12,9 @@ from clipprobe.neurons.atlas.unit import Unit
 from clipprobe.neurons.words.grid import WordGrid, draw_word
 from dashboard import atlas_state, snippets
 from dashboard.components import number, plain
-from dashboard.cut import note_cut
 from dashboard.elements import Panel, coloured_words, heat
 from dashboard.image_choice import choose_upload, uploaded
+from dashboard.texts import note_cut
 
 OF_ATLAS, UPLOAD, WRITTEN = "an image of the atlas", "an image of mine", "a word that I write"
 MAX_TEXT = 300

@@ -13,9 +13,8 @@ from clipprobe.neurons.captions.ranking import text_prompts, vision_captions
 from clipprobe.neurons.captions.result import CaptionScore, UnitCaptions
 from clipprobe.neurons.effects.directions import Directions
 from dashboard import state
-from dashboard.classes import STARTING_CLASSES
 from dashboard.components import plain
-from dashboard.cut import note_cut
+from dashboard.texts import STARTING_CLASSES, note_cut
 
 MOST_TEXTS, MOST_LETTERS, SHOWN = 500, 20_000, 10
 FIRST = (*STARTING_CLASSES, "a photo of an animal", "a drawing", "a written word")

@@ -19,11 +19,11 @@ from dashboard import explained, snippets, state
 from dashboard.address import EXPLAIN
 from dashboard.blocks import show_sections
 from dashboard.components import errors_shown, number, plain
-from dashboard.cut import note_cut
 from dashboard.elements import Panel, coloured_words, heat
 from dashboard.faithful import ask_faithfulness
 from dashboard.header import Page, show_page
 from dashboard.image_choice import choose_picture, source_picture
+from dashboard.texts import note_cut
 
 FIRST = ("head_tokens", "keep_only", "grad_eclip", "maskclip", "integrated_gradients", "random")
 N_PARTS = 12

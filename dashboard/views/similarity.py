@@ -16,10 +16,10 @@ from clipprobe.stimuli import concepts
 from dashboard import explained, snippets, state
 from dashboard.address import EXPLAIN, SIMILARITY, Address
 from dashboard.components import errors_shown
-from dashboard.cut import note_cut
 from dashboard.elements import Grid, grid
 from dashboard.header import Page, show_page
 from dashboard.image_choice import bundled, choose_uploads, uploaded
+from dashboard.texts import note_cut
 
 COSINES, SHARES, RANKS = (
     "cosine",

@@ -19,9 +19,7 @@ from clipprobe.people import in_sentences, refuse_person_groups
 from clipprobe.zeroshot.classes import Classes
 from dashboard import snippets, state
 from dashboard.address import LAB
-from dashboard.classes import checked_classes
 from dashboard.components import choose_part, errors_shown, picture, plain
-from dashboard.cut import note_cut
 from dashboard.elements import place
 from dashboard.header import Page, show_page
 from dashboard.image_choice import choose_picture, source_picture
@@ -32,6 +30,7 @@ from dashboard.lab.repair import EDITS, FACTOR, UNITS, Plan, show_repair
 from dashboard.lab.search import Question, show_search
 from dashboard.lab.why import HEADS, show_why
 from dashboard.lab.widgets import KNOBS, SIZES, choose_classes, choose_lettering, place_at
+from dashboard.texts import checked_classes, note_cut
 
 PAGE = "the lab"
 ANSWERS, WHY, LEAST = "Answers", "Why, and repair", "Least text"

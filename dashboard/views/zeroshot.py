@@ -18,9 +18,7 @@ from clipprobe.runs import RunView
 from dashboard import one_image, snippets, state
 from dashboard.address import ZEROSHOT
 from dashboard.blocks import show_sections
-from dashboard.classes import checked_classes
 from dashboard.components import choose_part, errors_shown, plain
-from dashboard.cut import note_cut
 from dashboard.header import Page, show_page
 from dashboard.image_choice import choose_picture, choose_uploads, source_picture, uploaded
 from dashboard.lab.trial import MAX_WORD
@@ -29,6 +27,7 @@ from dashboard.one_image import Answers, Calibration
 from dashboard.one_image_panels import show_answer, show_bars, show_rival, show_table
 from dashboard.runs import choose_run, find_runs
 from dashboard.settings import as_typed, runs_folder
+from dashboard.texts import checked_classes, note_cut
 
 PAGE = "the page Zero-shot & limits"
 ONE, RUNS = "One image", "Runs"

@@ -13,8 +13,8 @@ from clipprobe.arrays import softmax
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.zeroshot.classes import Classes
 from dashboard import components
-from dashboard.classes import checked_classes
 from dashboard.lab import trial as lab
+from dashboard.texts import checked_classes
 
 LAB = {"page": "the lab", "audit": "clipprobe audit typographic"}
 

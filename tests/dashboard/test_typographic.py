@@ -18,7 +18,7 @@ CONDITIONS = ["clean", "blank label", "nonsense word", "attack word"]
 
 
 def test_probabilities_are_those_of_the_model(app: Any, clip: Any) -> None:
-    from dashboard.classes import STARTING_CLASSES
+    from dashboard.texts import STARTING_CLASSES
 
     test = app(VIEW, word="cat", size="0.4")
     scene = Scene(items=(Picture(concept="apple"),), size_px=clip.image_size)

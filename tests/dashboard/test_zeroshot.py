@@ -24,7 +24,7 @@ from clipprobe.zeroshot import (
     build_classifier,
 )
 from dashboard import one_image
-from dashboard.classes import STARTING_CLASSES
+from dashboard.texts import STARTING_CLASSES
 
 VIEW = "views/zeroshot.py"
 

@@ -81,8 +81,8 @@ ORDER = {
         (verbs)
     """,
     "dashboard": """
-        __init__ address byte_cache classes components framing settings snippets
-        blocks cut elements runs state (verbs)
+        __init__ address byte_cache components framing settings snippets
+        blocks elements runs state texts (verbs)
         atlas_state image_choice
         explained faithful lab model_switch one_image run_table units
         app header one_image_panels

@@ -19,7 +19,7 @@ def misread(clip: Any) -> tuple[str, str, str]:
     from clipprobe.stimuli import Picture, Scene, render
     from clipprobe.zeroshot import TEMPLATES, build_classifier
     from clipprobe.zeroshot.classes import Classes
-    from dashboard.classes import STARTING_CLASSES
+    from dashboard.texts import STARTING_CLASSES
 
     names = list(STARTING_CLASSES)
     vectors = build_classifier(clip, names, TEMPLATES)
