@@ -69,12 +69,17 @@ def find_pooled_sites(
         return sites, {site.name: pool for site in sites}
     points = resolve(clip, default_sites(clip) if patterns is None else patterns)
     pools = {point.name: late_cls(clip, point) for point in points}
-    sites_by_name = {
+    return sites_pooled(clip, pools), pools
+
+
+def sites_pooled(clip: Clip, pools: Mapping[str, str]) -> list[Site]:
+    """Hook points that are pooled each in its own way, by name."""
+    sites = {
         site.name: site
         for one in dict.fromkeys(pools.values())
         for site in find_sites(clip, [name for name in pools if pools[name] == one], one)
     }
-    return [sites_by_name[name] for name in pools], pools
+    return [sites[name] for name in pools]
 
 
 def late_cls(clip: Clip, point: HookPoint) -> str:

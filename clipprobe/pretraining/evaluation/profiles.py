@@ -29,8 +29,9 @@ def profiles(clip: Clip) -> list[Ability]:
         f"vision.blocks.{last}.resid_post": ("last_residual", "the last block"),
         f"vision.blocks.{last - 1}.resid_post": ("residual_before", "the last block but one"),
     }
-    (embedding,) = run_profiles(clip, probes, ["vision.projected"], pool="none", seed=SEED)
-    counts = {one.site: one for one in run_profiles(clip, probes, list(blocks), seed=SEED)}
+    pools = {"vision.projected": "none", **dict.fromkeys(blocks, "cls")}
+    embedding, *after = run_profiles(clip, probes, pools, seed=SEED)
+    counts = {one.site: one for one in after}
     abilities = _of_count("embedding", f"dimensions of the image embedding {_TEST}", embedding)
     for site, (name, block) in blocks.items():
         what = f"dimensions of the class token after {block} {_TEST}"

@@ -94,5 +94,6 @@ def test_a_model_runs_beside_its_random_twin(clip: Any) -> None:
     found = run_profiles(clip, probes, sites)
     assert [one.site for one in found] == sites
     assert all(one.share.n == one.random.n > 0 for one in found)
-    again = run_profiles(clip, probes, sites)
-    assert found == again
+    again = run_profiles(clip, probes, {**dict.fromkeys(sites, "cls"), "vision.projected": "none"})
+    assert found == again[:2]
+    assert again[2:] == run_profiles(clip, probes, ["vision.projected"], pool="none")

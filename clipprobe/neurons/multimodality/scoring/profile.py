@@ -12,7 +12,7 @@ without any learning, so the count stands beside that of the network at random w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -139,7 +139,7 @@ def count_profiles(
 def run_profiles(
     clip: Clip,
     probes: Probes,
-    sites: Sequence[str],
+    sites: Sequence[str] | Mapping[str, str],
     *,
     pool: str = "cls",
     alpha: float = 0.05,
@@ -149,23 +149,25 @@ def run_profiles(
     """Run a model and its random twin on the probes, and count at every hook point.
 
     Args:
-        sites: Hook points or globs of the vision tower.
+        sites: Hook points or globs of the vision tower; or names with how each is pooled.
         pool: ``cls`` by default: the maximum over patches hides what the class token holds.
     Raises:
         UnknownHookPointError, UnsupportedHookError: see ``hooks.units.find_sites``.
         DataError: see :func:`profile_test`.
     """
-    from clipprobe.hooks.units import find_sites
     from clipprobe.models import random_twin
-    from clipprobe.neurons.multimodality.activations import pooled
+    from clipprobe.neurons.multimodality.activations import find_pooled_sites, pooled, sites_pooled
 
-    points = find_sites(clip, list(sites), pool)
+    if isinstance(sites, Mapping):
+        points, pools = sites_pooled(clip, sites), dict(sites)
+    else:
+        points, pools = find_pooled_sites(clip, list(sites), pool)
     tile = tuple((site.name, 0, site.n_units) for site in points)
     clips = [clip, random_twin(clip, seed=seed)]
     means: tuple[list[Floats], list[Floats]] = ([], [])
     for modality in probes.modalities:
         activations = pooled(
-            clips, probes.of(modality), tile, pool, batch_size=batch_size, workers=1, progress=None
+            clips, probes.of(modality), tile, pools, batch_size=batch_size, workers=1, progress=None
         )
         codes = probes.codes(activations.records)
         for own, matrix in zip(means, activations.matrices, strict=True):
