@@ -57,6 +57,7 @@ def prepare_demo(settings: Demo, clip: Clip) -> Plan[Inner]:
         views = make_all(run, clip, entries, settings.overwrite, _share(tell, 0, n + 1))
         atlas = Atlas.load(views["atlas"].path)
         fresh = fresh_images(settings, names_to_check(atlas, names), folder)
+        # One half of the fresh images names the units, the other scores the names.
         how: dict[str, Any] = {"judge": "labels", "scorer": "invert", "renderings": 0}
         entries += (_entry(settings, "labels", images=fresh, **how),)
         views |= make_all(run, clip, entries[n:], settings.overwrite, _share(tell, n, n + 1))

@@ -15,6 +15,7 @@ from PIL import Image
 from typographic.attack_files import facts, fill, parquet, png, reasons, triplet_rows
 
 from attacks.typographic.datasets import (
+    Layout,
     detect_layout,
     find_layout,
     layouts,
@@ -122,6 +123,12 @@ def test_distill_folders(tmp_path: Path) -> None:
     assert found.with_synonyms({"apple": ["fruit"]})["apple"] == ["Granny Smith", "fruit"]
     one = load_attacks("distill", tmp_path / "in-the-wild-3")
     assert [p.pair for p in one.pictures] == ["./mug", "./mug"]
+
+
+def test_a_bundled_layout_can_be_made_again() -> None:
+    own = find_layout("distill")
+    again = Layout.bundled("distill", own.read, own.recognise)
+    assert again == own and ("apple", ("Granny Smith",)) in again.synonyms
 
 
 def test_typod(tmp_path: Path) -> None:

@@ -110,10 +110,16 @@ class Layout:
         cls, name: str, read: Callable[[Path], Reading], recognise: Callable[[Path], bool]
     ) -> Layout:
         """A layout of this package: its facts are in ``assets/typographic/layouts.json``."""
-        facts = _facts()[name]
-        facts["expected"] = tuple(facts.get("expected", ()))
-        facts["synonyms"] = tuple((n, tuple(o)) for n, o in facts.get("synonyms", {}).items())
-        return cls(name=name, read=read, recognise=recognise, **facts)
+        facts = dict(_facts()[name])
+        expected, synonyms = facts.pop("expected", ()), facts.pop("synonyms", {})
+        return cls(
+            name=name,
+            read=read,
+            recognise=recognise,
+            expected=tuple(expected),
+            synonyms=tuple((one, tuple(others)) for one, others in synonyms.items()),
+            **facts,
+        )
 
     def describe(self) -> dict[str, Any]:
         """Plain JSON: name, title, licence, source, citation and expected counts."""

@@ -79,10 +79,13 @@ def case_rows(
 
 
 def natural_row(case: Case, scored: Scored, classes: Classes) -> dict[str, Any]:
-    """The row of one photographed image; its condition follows from the word on it, if unsaid."""
-    word, label = case.word or "", classes.names[case.label]
-    follows = "true" if word and classes.same(word, label) else "attack" if word else "clean"
-    return _row(case, scored, word, case.condition or follows, classes, aim=case.aim)
+    """The row of one photographed image; its condition follows from the word if none is given."""
+    word, condition = case.word or "", case.condition
+    if not condition and not word:
+        condition = "clean"
+    elif not condition:
+        condition = "true" if classes.same(word, classes.names[case.label]) else "attack"
+    return _row(case, scored, word, condition, classes, aim=case.aim)
 
 
 def _row(
