@@ -67,9 +67,10 @@ class Utility:
         names = labelled_images.classes
         classes = LabelSet(name="classes", labels=names, templates=tuple(templates))
         decoded = decode_all(labelled_images.records, clip.preprocess, workers)
+        row = {name: n for n, name in enumerate(names)}
         return cls(
             name=labelled_images.dataset.name,
             images=decoded.items,
             classes=classes.vectors(clip.encode_texts, clip),
-            labels=[names.index(str(record.label)) for record in decoded.records],
+            labels=[row[str(record.label)] for record in decoded.records],
         )
