@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.errors import ConfigError
 from clipprobe.models.activations import activations
 from clipprobe.neurons.atlas.statistics.derived import deviations
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from clipprobe.models import Clip
     from clipprobe.neurons.atlas.atlas import Atlas
     from clipprobe.neurons.atlas.statistics.accumulator import UnitStatistics
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ _DRAWS = (
     "single images can be followed through the report with it. Delete this file, also from every "
     "copy that was given away; nothing reads it"
 )
-#: Kind of run -> name of such a file -> why it must go.
+#: Files of earlier versions that a run must no longer hold: its kind -> file -> why it must go.
 LEFTOVERS: dict[str, dict[str, str]] = {
     # Each figure's values on common resamples: where an outcome has one hit, they are the mark of
     # that image, the same in every outcome.
@@ -113,5 +113,5 @@ def _hashed(path: Path) -> str:
 
 
 def leftovers(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """Name -> why it must go, for the kind of run of a manifest."""
+    """File of earlier versions -> why it must go, for the kind of run of a manifest."""
     return LEFTOVERS.get(str(manifest.get("kind")), {})

@@ -155,11 +155,13 @@ def purity_floor(totals: NDArray[np.int64], n_images: int, k: int, n_units: int)
     over labels and units gives the level. NaN where even a purity of 1 is within chance.
     """
     k, sizes = min(k, n_images), Counter(totals.tolist())
-    ways = [  # to draw k images, j of them of one label, over all labels
-        sum(n * math.comb(size, j) * math.comb(n_images - size, k - j) for size, n in sizes.items())
-        for j in range(k + 1)
-    ]
-    for count in range(1, k + 1):
-        if 20 * n_units * sum(ways[count:]) <= math.comb(n_images, k):
-            return count / k
-    return math.nan
+    draws = math.comb(n_images, k)
+    reaching = 0  # draws of k images with at least so many of one label, over all labels
+    for count in range(min(k, max(sizes, default=0)), 0, -1):
+        reaching += sum(
+            n * math.comb(size, count) * math.comb(n_images - size, k - count)
+            for size, n in sizes.items()
+        )
+        if 20 * n_units * reaching > draws:
+            return (count + 1) / k if count < k else math.nan
+    return 1 / k if k else math.nan

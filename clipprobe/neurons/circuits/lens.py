@@ -83,7 +83,7 @@ def logit_lens(
     """
     if tower not in ("vision", "text"):
         raise ConfigError(f"The tower {tower!r} is not 'vision' or 'text'.")
-    anatomy = clip.anatomy.vision if tower == "vision" else clip.anatomy.text
+    anatomy = clip.anatomy.tower(tower)
     if not anatomy.blocks:
         raise UnsupportedHookError(
             f"The {tower} tower of {clip.id} has no blocks with one residual stream: the logit "

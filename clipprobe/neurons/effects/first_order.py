@@ -140,7 +140,10 @@ def attribution_patching(
         refuse_looking(point)
         refuse_normalised(clip, point)
     points = [point for point, _ in by_point]
-    numbers_by_point = {point.name: numbers for point, numbers in by_point}
+    numbers_by_point = {  # signs are drawn in this order: of a whole hook point, always its own
+        point.name: numbers if len(numbers) < point.n_units else list(range(point.n_units))
+        for point, numbers in by_point
+    }
     refuse_passes(steps, probes)
     if baseline not in ("zero", "mean"):
         raise ConfigError(f"The baseline {baseline!r} is not known: use 'zero' or 'mean'.")

@@ -21,7 +21,17 @@ if TYPE_CHECKING:
     from clipprobe.neurons.instruments.store import Store
 
 
-SUMMARISED = tuple("scorer pool judge circular note truth n_concepts n_choose n_held_out".split())
+SUMMARISED = (
+    "scorer",
+    "pool",
+    "judge",
+    "circular",
+    "note",
+    "truth",
+    "n_concepts",
+    "n_choose",
+    "n_held_out",
+)
 """Fields that the summary keeps as they are."""
 
 

@@ -110,6 +110,7 @@ def tiles(sites: Sequence[Site], n_images: int, memory_mb: float, n_models: int)
             f"memory_mb={memory_mb:g} does not hold one unit's activations on {n_images} images: "
             f"give at least {4e-6 * n_images * n_models:.2g}."
         )
+    # The place of each hook point's first unit among all units, and how many there are.
     firsts = list(accumulate((site.n_units for site in sites), initial=0))
     return [
         tuple(

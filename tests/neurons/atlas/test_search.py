@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import hypergeom
 from typer.testing import CliRunner
 
 from clipprobe.cli import app
@@ -74,6 +75,17 @@ def test_purity_floor_is_not_reached_by_chance() -> None:
         above += bool((best >= floor).any())
     assert above <= 20  # 5 % of 200 is 10; 20 has a chance of 0.2 %
     assert np.isnan(purity_floor(np.array([100]), 100, 8, 50))
+
+
+def test_purity_floor_is_the_hypergeometric_one_and_takes_no_time_for_many_places() -> None:
+    rng = np.random.default_rng(1)
+    for n, n_labels, k in ((40, 3, 9), (40, 40, 9), (200, 1, 16), (300, 60, 300), (20, 2, 1)):
+        totals = np.bincount(rng.integers(0, n_labels, n), minlength=n_labels)
+        chances = [hypergeom.sf(count - 1, n, totals, k).sum() for count in range(1, k + 1)]
+        levels = [(i + 1) / k for i, one in enumerate(chances) if 30 * one <= 0.05]
+        floor = purity_floor(totals, n, k, 30)
+        assert floor == levels[0] if levels else np.isnan(floor)
+    assert purity_floor(np.full(200, 50), 10_000, 10_000, 3_000) == 51 / 10_000
 
 
 def test_the_twin_s_peaks_give_the_level_that_a_peak_must_pass(clip: Any, pictures: Path) -> None:

@@ -115,6 +115,17 @@ def test_batches_draw_the_same_signs(clip: Any, images: list[Any]) -> None:
         assert np.allclose(values, parts[name], atol=1e-4)
 
 
+def test_signs_do_not_depend_on_how_a_whole_hook_point_was_named(
+    clip: Any, images: list[Any]
+) -> None:
+    site = "vision.blocks.2.mlp.post"
+    whole, named = (
+        attribution_patching(clip, images, TEXTS, units=units, probes=1).effects[site]
+        for units in ([site], [f"{site}:7", site])
+    )
+    assert (whole == named).all()
+
+
 def test_donors_and_means_replace_what_they_say(clip: Any, images: list[Any]) -> None:
     unit = "vision.blocks.1.mlp.post:3"
     donors = [*images[1:], images[0]]

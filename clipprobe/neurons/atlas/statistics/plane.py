@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats
 from clipprobe.errors import DataError
 from clipprobe.neurons.atlas.statistics import ranking
 from clipprobe.runs.jsonio import AsJson
 
 if TYPE_CHECKING:
     from clipprobe.neurons.atlas.contents import AtlasContents
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
