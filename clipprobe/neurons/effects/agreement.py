@@ -135,7 +135,6 @@ def site_effects(
     score: ScoreName = "logit",
     seed: int = 0,
     batch_size: int = 32,
-    progress: Callable[[int], None] | None = None,
 ) -> SiteEffects:
     """Predicted and measured effects of a random sample of the units of one hook point.
 
@@ -156,13 +155,13 @@ def site_effects(
     units = np.sort(rng.permutation(point.n_units)[:n_units])
     addresses = [f"{point.name}:{unit}" for unit in units]
     sweep = Sweep(clip, images, texts, addresses, score=score, batch_size=batch_size)
-    scale = sweep.scales(progress)[point.name]
+    scale = sweep.scales()[point.name]
     predicted, first_order = direct_effects(sweep, point, method, score, scale)
     changes = {
         (address, method): change_of(point, unit, method, scale)
         for address, (_, unit) in sweep.units.items()
     }
-    deltas = sweep.deltas(changes, progress)
+    deltas = sweep.deltas(changes)
 
     def new(act: Tensor, _: HookPoint, rows: Sequence[int]) -> Tensor:
         if method == "zero":

@@ -68,17 +68,9 @@ def test_a_small_write_in_the_last_block_is_predicted_to_first_order(checkpoint:
 
 
 def test_mean_ablation_of_the_last_block_too(clip: Any) -> None:
-    inputs: list[int] = []
     found = site_effects(
-        clip,
-        tiny.pictures()[:6],
-        TEXTS,
-        "vision.blocks.2.mlp.post",
-        method="mean",
-        per_site=10,
-        progress=inputs.append,
+        clip, tiny.pictures()[:6], TEXTS, "vision.blocks.2.mlp.post", method="mean", per_site=10
     )
-    assert sum(inputs) >= 6
     # Over the inputs that the mean is of, the predicted change has a small mean, but no input's is.
     assert np.abs(found.predicted).max() < np.abs(found.measured).max()
     assert agreement("x", [found]).spearman.defined
