@@ -117,7 +117,7 @@ def prepare_scan(settings: AnyScan, clip: Clip) -> Plan[Atlas]:
         "sites": [site.to_json() for site in sites],
         "tower": tower,
         "view": view if tower == "vision" else None,
-        "n_blocks": len(getattr(clip.anatomy, tower).blocks),
+        "n_blocks": len(clip.anatomy.tower(tower).blocks),
         "pool": pool,
         "keep": asdict(keep),
         "thumbnails": _with_thumbnails(settings, tower, len(dataset)),

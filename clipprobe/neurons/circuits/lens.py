@@ -81,9 +81,7 @@ def logit_lens(
         UnsupportedHookError: the tower has no blocks (a ResNet).
         ConfigError: an unknown tower. DataError: nothing to run, or nothing to compare with.
     """
-    if tower not in ("vision", "text"):
-        raise ConfigError(f"The tower {tower!r} is not 'vision' or 'text'.")
-    anatomy = clip.anatomy.vision if tower == "vision" else clip.anatomy.text
+    anatomy = clip.anatomy.tower(tower)
     if not anatomy.blocks:
         raise UnsupportedHookError(
             f"The {tower} tower of {clip.id} has no blocks with one residual stream: the logit "
