@@ -86,7 +86,7 @@ def path_patch(
     """
     tower, (address, point) = _sender(clip, sender)
     reading = _receivers(clip, point, receivers)
-    n_blocks = len((clip.anatomy.vision if tower == "vision" else clip.anatomy.text).blocks)
+    n_blocks = len(clip.anatomy.tower(tower).blocks)
     frozen_points = [f"{tower}.blocks.{b}.{site}" for b in range(n_blocks) for site in _FROZEN]
     pairs = Pairs(clip, tower, clean, other, targets, batch_size)
     shape = (len(pairs), len(pairs.names))
@@ -132,7 +132,7 @@ def _sender(clip: Clip, sender: str) -> tuple[str, tuple[str, HookPoint]]:
     if len(points) != 1:
         raise ConfigError(f"{sender} names {len(points)} hook points: a path has one sender.")
     ((address, point),) = points.items()
-    anatomy = clip.anatomy.vision if tower == "vision" else clip.anatomy.text
+    anatomy = clip.anatomy.tower(tower)
     if not anatomy.blocks or not all(block.pre_norm for block in anatomy.blocks):
         raise UnsupportedHookError(
             f"The {tower} tower of {clip.id} has no residual stream that its blocks add to, so "
