@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import importlib
-import pkgutil
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +27,9 @@ def later(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     @functools.cache
     def places() -> dict[str, str]:
         """Public name -> the module that has it."""
+        import ast  # here, as every command imports this file, and most ask for no name
+        import pkgutil
+
         source = pkgutil.get_data(package, "__init__.py") or b""
         return {
             alias.name: str(node.module)

@@ -100,7 +100,7 @@ def fitting_batch(
 
 def input_bytes(clip: Any, tower: str = "vision", *, grad: bool = False) -> float:
     """Bytes that one input takes while it runs, on the high side."""
-    part = getattr(clip.anatomy, tower)
+    part = clip.anatomy.tower(tower)
     pixels = 0 if tower == "text" else 3 * clip.image_size**2
     size = clip.dtype.itemsize
     # Decoded, prepared, and stacked with the others.

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy.typing as npt
 from torch import Tensor, nn
 
-from clipprobe.errors import UnsupportedModelError
+from clipprobe.errors import ConfigError, UnsupportedModelError
 
 PoolToken = Literal["cls", "eos", "last", "none"]
 
@@ -130,7 +130,13 @@ class Anatomy:
     derived: tuple[Derived, ...] = ()
 
     def tower(self, name: str) -> Tower:
-        """``vision`` or ``text``."""
+        """``vision`` or ``text``.
+
+        Raises:
+            ConfigError: there is no such tower.
+        """
+        if name not in ("vision", "text"):
+            raise ConfigError(f"The tower {name!r} is not 'vision' or 'text'.")
         return self.vision if name == "vision" else self.text
 
 

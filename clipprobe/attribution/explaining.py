@@ -191,7 +191,8 @@ def explain_targets(
         for name, method in by_name.items():
             maps = method(job, **methods[name])
             scores = job.scores() if maps.scores is None else maps.scores
-            for row, (pair, score) in enumerate(zip(pairs, scores.tolist(), strict=True)):
+            for row, pair in enumerate(pairs):
+                score = float(scores[row])
                 results[name][pair] = _explanation(name, job, maps, row, score, provenance)
     return {name: tuple(one for one in rows if one is not None) for name, rows in results.items()}
 

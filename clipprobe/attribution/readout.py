@@ -75,7 +75,7 @@ class TowerReadout:
         if score not in ("logit", "cosine"):
             raise ConfigError(f"A score is 'logit' or 'cosine', but {score!r} was given.")
         self.clip = clip
-        self.tower: Tower = clip.anatomy.vision if tower == "vision" else clip.anatomy.text
+        self.tower = clip.anatomy.tower(tower)
         self.scale = float(clip.scale) if score == "logit" else 1.0
         self.bias = float(clip.bias) if score == "logit" else 0.0
         self.head = _check(clip, self.tower)

@@ -197,10 +197,10 @@ def open_edited(model: Mapping[str, Any], edits: Sequence[str | Path]) -> Clip:
     Raises:
         ConfigError: an edit cannot be read, or is for another model.
     """
-    from clipprobe.models import load
+    from clipprobe.models import load as load_model
 
     stored = [load_edit(place) for place in edits]
-    clip = load(**model)
+    clip = load_model(**model)
     for edit in stored:
         clip = edit.of(clip)
     return clip

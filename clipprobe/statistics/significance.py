@@ -56,5 +56,6 @@ def mcnemar(a: ArrayLike, b: ArrayLike) -> float:
             f"Paired outcomes need one row per item in both, but got {first.size} and "
             f"{second.size}."
         )
+    # The exact test reads the off-diagonal alone.
     table = [[0, int(np.sum(first & ~second))], [int(np.sum(~first & second)), 0]]
     return min(1.0, float(exact_mcnemar(table, exact=True).pvalue))

@@ -76,8 +76,11 @@ def _rows(file: str) -> list[dict[str, str]]:
 
 
 def _concepts(file: str) -> tuple[Concept, ...]:
-    rows = [(tuple(s for s in row.pop("synonyms").split(";") if s), row) for row in _rows(file)]
-    return tuple(Concept(synonyms=synonyms, **row) for synonyms, row in rows)
+    result = []
+    for row in _rows(file):
+        synonyms = tuple(one for one in row.pop("synonyms").split(";") if one)
+        result.append(Concept(synonyms=synonyms, **row))
+    return tuple(result)
 
 
 @lru_cache(maxsize=1)

@@ -48,7 +48,8 @@ def limits(audit: LimitsAudit, model: Model, terminal: Terminal) -> None:
         return "\n".join(f"{one['task']:<18} {one['verdict']['verdict']}" for one in tasks)
 
     bar = countdown("asking, tasks and models")
-    run_audit(LIMITS, audit, model, terminal, bar=bar, text=verdicts)
+    # What is used are questions, of which an image has several.
+    run_audit(LIMITS, audit, model, terminal, bar=bar, text=verdicts, of_all=False)
 
 
 def carriers(audit: CarriersAudit, model: Model, terminal: Terminal) -> None:

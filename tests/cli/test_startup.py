@@ -59,6 +59,19 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert "clipprobe" in loaded and not loaded & {*HEAVY, "numpy", "typer"}
 
 
+def test_the_source_of_a_package_is_not_read_before_a_name_is_asked_for() -> None:
+    def loaded(action: str) -> set[str]:
+        script = f"import sys; {action}; print(*sys.modules)"
+        done = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        )
+        return set(done.stdout.split())
+
+    reader = {"ast", "pkgutil"}
+    assert not (loaded("import clipprobe") - loaded("pass")) & reader
+    assert reader <= loaded("import clipprobe; dir(clipprobe)")
+
+
 def test_the_check_can_fail() -> None:
     assert "pyarrow" in run("import pyarrow")[2]
 

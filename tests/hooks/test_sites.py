@@ -9,7 +9,7 @@ from hooks.checks import FAMILIES, run_both
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clipprobe.errors import UnknownHookPointError, UnsupportedHookError
+from clipprobe.errors import ConfigError, UnknownHookPointError, UnsupportedHookError
 from clipprobe.hooks import capture, parse_unit, resolve
 from clipprobe.hooks.sites import (
     BLOCK_SITES,
@@ -20,6 +20,7 @@ from clipprobe.hooks.sites import (
     parse_name,
     split_unit,
 )
+from clipprobe.hooks.units import default_sites
 
 SITES = st.sampled_from([*BLOCK_SITES, "embed", "pooled", "projected", "layer4.5.add"])
 NAMES = st.builds(
@@ -123,6 +124,12 @@ def test_a_unit_is_needed_where_one_is_asked_for_and_must_exist(clip: Any) -> No
 def test_a_name_outside_the_grammar_is_refused() -> None:
     with pytest.raises(UnknownHookPointError, match="not a hook point name"):
         parse_name("blocks.3.mlp.post")
+
+
+def test_a_tower_that_no_model_has_is_refused(clip: Any) -> None:
+    assert clip.anatomy.tower("text") is clip.anatomy.text
+    with pytest.raises(ConfigError, match="The tower 'audio' is not 'vision' or 'text'"):
+        default_sites(clip, "audio")
 
 
 def test_a_site_that_the_model_lacks_says_why(load_tiny: Any) -> None:

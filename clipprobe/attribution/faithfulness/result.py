@@ -100,9 +100,7 @@ def _of_row(data: Mapping[str, Any]) -> Row:
 def _table(rows: tuple[Row, ...]) -> pd.DataFrame:
     import pandas as pd
 
-    of_row, of_estimate = (
-        ["method", "centred", "n_objects", "metric"],
-        ["value", "low", "high", "n"],
-    )
+    of_row = ["method", "centred", "n_objects", "metric"]
+    of_estimate = ["value", "low", "high", "n"]
     read = attrgetter(*of_row, *(f"estimate.{name}" for name in of_estimate))
     return pd.DataFrame([read(row) for row in rows], columns=of_row + of_estimate)

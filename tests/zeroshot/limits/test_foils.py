@@ -11,7 +11,9 @@ import jsonschema
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from clipprobe.cli import app
 from clipprobe.errors import DataError
 from clipprobe.zeroshot import audit_limits
 from clipprobe.zeroshot.limits import matched
@@ -156,6 +158,22 @@ def test_a_table_of_neg_bench_has_four_options(clip: Any, tmp_path: Path) -> Non
     (tmp_path / "other.csv").write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=r"Row 3 of other\.csv has the correct_answer '7'"):
         Pairs.read(tmp_path / "other.csv")
+
+
+def test_images_that_are_left_out_are_counted_but_not_of_the_questions(tmp_path: Path) -> None:
+    names = [f"{i}.png" for i in range(13)]
+    images(tmp_path / "images", names)
+    (tmp_path / "images" / names[0]).write_bytes(b"not an image")
+    entries = {
+        str(i): {"filename": name, "caption": f"a cat {i} {k}", "negative_caption": f"a dog {i}"}
+        for i, (name, k) in enumerate((name, k) for name in names for k in range(2))
+    }
+    (tmp_path / "some.json").write_text(json.dumps(entries), encoding="utf-8")
+    arguments = ["audit", "limits", "--task", "colour", "--scenes", "1", "--no-twin", "--foils"]
+    arguments += [str(tmp_path / "some.json"), "--image-root", str(tmp_path / "images")]
+    done = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "run"), "--device", "cpu"])
+    assert done.exit_code == 0, done.output
+    assert "1 images were left out; manifest.json says why." in done.stderr.splitlines()
 
 
 def test_what_is_none_of_them_has_its_sentence(tmp_path: Path) -> None:
