@@ -81,8 +81,6 @@ def logit_lens(
         UnsupportedHookError: the tower has no blocks (a ResNet).
         ConfigError: an unknown tower. DataError: nothing to run, or nothing to compare with.
     """
-    if tower not in ("vision", "text"):
-        raise ConfigError(f"The tower {tower!r} is not 'vision' or 'text'.")
     anatomy = clip.anatomy.tower(tower)
     if not anatomy.blocks:
         raise UnsupportedHookError(
