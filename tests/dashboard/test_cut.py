@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from clipprobe.zeroshot.prompts import fill
-from dashboard import cut
+from dashboard import texts as page_texts
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*were cut at their end")
 
@@ -71,7 +71,7 @@ def test_a_page_of_short_texts_says_nothing(app: Any, view: str) -> None:
 
 
 def test_the_last_lists_are_known(clip: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cut, "MOST_KNOWN", 2)
+    monkeypatch.setattr(page_texts, "MOST_KNOWN", 2)
     asked: list[int] = []
     lengths = type(clip.tokens).lengths
     monkeypatch.setattr(
@@ -79,5 +79,5 @@ def test_the_last_lists_are_known(clip: Any, monkeypatch: pytest.MonkeyPatch) ->
         lambda self, texts: (asked.append(len(texts)), lengths(self, texts))[1],
     )  # fmt: skip
     for name in ("dog", "dog", "cat", "rose", "dog"):
-        assert cut.cut_words(clip, (name, "owl"), ("a {}", "the {}")) == ""
+        assert page_texts.cut_words(clip, (name, "owl"), ("a {}", "the {}")) == ""
     assert asked == [4, 4, 4, 4]  # the second was known, the last no longer
