@@ -32,6 +32,7 @@ DEAREST = (
     "study/test_every_study.py",
     "pretraining/test_bundled.py",
     "pretraining/test_run.py",
+    "packaging/test_readme.py",
     "runs/test_damage.py",
     "neurons/circuits/test_attribution_patching.py",
     "runs/test_lock.py",

@@ -151,25 +151,20 @@ def check_opening(page: str) -> Opening:
     return seen
 
 
-def too_wide(browser: Any, report: Path, width: int) -> list[str]:
-    """What of a page is wider than its room, every fold open; at phone width, the page itself."""
+def look(browser: Any, report: Path, width: int) -> tuple[int, list[str]]:
+    """How many pixels verdict, figure and the link to the limits take, and what is too wide."""
     page = browser.new_page(viewport={"width": width, "height": 900})
-    try:
-        page.goto(report.as_uri())
-        found: list[str] = page.evaluate(_WIDE)
-        return found
-    finally:
-        page.close()
-
-
-def opening_height(browser: Any, report: Path) -> int:
-    """How many pixels verdict, figure and the link to the limits take at a width of 1,280."""
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
     try:
         page.goto(report.as_uri())
         ends: list[float] = page.locator("h1, .evidence, .lead, .limits").evaluate_all(
             "all => all.map(e => e.getBoundingClientRect().bottom)"
         )
-        return round(max(ends))
+        found: list[str] = page.evaluate(_WIDE)
+        return round(max(ends, default=0)), found
     finally:
         page.close()
+
+
+def too_wide(browser: Any, report: Path, width: int) -> list[str]:
+    """What of a page is wider than its room, every fold open; at phone width, the page itself."""
+    return look(browser, report, width)[1]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from report.conftest import browser  # noqa: F401
-from report.shell import check_opening, opening_height, too_wide
+from report.shell import check_opening, look, too_wide
 
 from attacks.demo.choosing import N_FRESH, example_attack, names_to_check, shown_units
 from attacks.demo.front import (
@@ -222,7 +222,7 @@ def test_page_and_sheets_fit_wide_and_narrow_screens(
     demo: Path,
     browser: Any,  # noqa: F811
 ) -> None:
-    assert opening_height(browser, demo / "index.html") <= 900
+    assert look(browser, demo / "index.html", 1280)[0] <= 900
     for file in (demo / "index.html", *sorted((demo / SHEETS).glob("*.html"))):
         for width in (1280, 390):
             assert too_wide(browser, file, width) == [], file.name

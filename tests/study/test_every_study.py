@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from report.conftest import browser  # noqa: F401  (a fixture)
-from report.shell import check_opening, opening_height, too_wide
+from report.shell import check_opening, look, too_wide
 from study.making import MAKE
 
 from clipprobe.study import COMPARISONS, STUDIES, carry_out
@@ -84,9 +84,9 @@ def test_no_report_is_cut_and_the_verdict_stands_above_the_fold(
     browser: Any,  # noqa: F811
 ) -> None:
     report = report_of(case(kind))
-    assert too_wide(browser, report, 1280) == []
+    height, wide = look(browser, report, 1280)
+    assert wide == [] and height <= 900
     assert too_wide(browser, report, 390) == []
-    assert opening_height(browser, report) <= 900
 
 
 def report_of(case: Case) -> Path:
