@@ -60,11 +60,13 @@ class FolderLock:
                     return cls(path, handle)
             except BaseException as error:
                 os.close(handle)
-                if isinstance(error, OSError) and error.errno in _BUSY:
-                    raise _in_use(folder) from None
-                raise
+                if not isinstance(error, OSError) or error.errno not in _BUSY:
+                    raise
+                if not (holder := _holder(path)) and not path.exists():
+                    continue  # its holder ended while it was asked who it is
+                raise _in_use(folder, holder) from None
             os.close(handle)  # the former holder removed the file while this one was opened
-        raise _in_use(folder)
+        raise _in_use(folder, _holder(path))
 
     @property
     def held(self) -> bool:
@@ -96,8 +98,7 @@ def refuse_in_use(folder: Path) -> None:
         FolderLock.take(folder).release()
 
 
-def _in_use(folder: Path) -> RunFolderError:
-    holder = _holder(folder / LOCK)
+def _in_use(folder: Path, holder: dict[str, Any]) -> RunFolderError:
     if holder.get("pid") == os.getpid() and holder.get("host") == platform.node():
         return RunFolderError(
             f"The run folder {folder} is open in this process already: let that call end, or "

@@ -125,6 +125,22 @@ def test_the_holder_is_named_and_its_death_frees_the_folder(tmp_path: Path) -> N
     assert sorted(contents(tmp_path)) == ["config.json", "manifest.json"]
 
 
+def test_a_holder_that_ends_while_it_is_asked_for_bars_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Run.open(tmp_path / "run", kind="k", config={})
+
+    def ended(path: Path) -> dict[str, object]:
+        if path.exists():
+            first.close()
+        return {}
+
+    monkeypatch.setattr("clipprobe.runs.lock._holder", ended)
+    with Run.open(tmp_path / "run", kind="k", config={}) as second:
+        second.write_json("parts/0.json", 1)
+    assert second.has("parts/0.json")
+
+
 def test_a_folder_of_somebody_else_gets_no_lock(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("all of it")
     with pytest.raises(RunFolderError, match="no run"):
