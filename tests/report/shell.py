@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -151,8 +152,11 @@ def check_opening(page: str) -> Opening:
     return seen
 
 
-def look(browser: Any, report: Path, width: int) -> tuple[int, list[str]]:
-    """How many pixels verdict, figure and the link to the limits take, and what is too wide."""
+def look(browser: Any, report: Path, width: int) -> tuple[float, list[str]]:
+    """How many pixels verdict, figure and the link to the limits take, and what is too wide.
+
+    A page without any of these never fits: their height is infinite.
+    """
     page = browser.new_page(viewport={"width": width, "height": 900})
     try:
         page.goto(report.as_uri())
@@ -160,7 +164,7 @@ def look(browser: Any, report: Path, width: int) -> tuple[int, list[str]]:
             "all => all.map(e => e.getBoundingClientRect().bottom)"
         )
         found: list[str] = page.evaluate(_WIDE)
-        return round(max(ends, default=0)), found
+        return max(ends, default=math.inf), found
     finally:
         page.close()
 
