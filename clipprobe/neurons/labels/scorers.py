@@ -21,7 +21,7 @@ units that are scored together, so a score depends on which units these are.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,12 +103,16 @@ def rank_reorder(
     return result
 
 
-def cosine(activations: Floats, judgements: Floats, **unused: Any) -> Floats:
+def cosine(
+    activations: Floats, judgements: Floats, *, top_k: int | None = None, temperature: float = 1.0
+) -> Floats:
     """Activations ``(n, u)``, judged ``(n, c)`` -> ``(u, c)``; all images count, no scale."""
     return _unit_columns(activations).T @ _unit_columns(judgements)
 
 
-def cosine_cubed(activations: Floats, judgements: Floats, **unused: Any) -> Floats:
+def cosine_cubed(
+    activations: Floats, judgements: Floats, *, top_k: int | None = None, temperature: float = 1.0
+) -> Floats:
     """The cosine of the centred and cubed columns."""
     return cosine(
         (activations - activations.mean(axis=0)) ** 3, (judgements - judgements.mean(axis=0)) ** 3
@@ -120,12 +124,16 @@ def _unit_columns(x: Floats) -> Floats:
     return x / np.where(length > 0, length, 1)
 
 
-def linear(activations: Floats, judgements: Floats, **unused: Any) -> Floats:
+def linear(
+    activations: Floats, judgements: Floats, *, top_k: int | None = None, temperature: float = 1.0
+) -> Floats:
     """Pearson's r of q with P: a linear explanation by one concept."""
     return cosine(activations - activations.mean(axis=0), judgements - judgements.mean(axis=0))
 
 
-def invert(activations: Floats, judgements: Floats, **unused: Any) -> Floats:
+def invert(
+    activations: Floats, judgements: Floats, *, top_k: int | None = None, temperature: float = 1.0
+) -> Floats:
     """AUROC of q for the images that show a concept: by tags, else those that it fits best."""
     truth = judgements
     if not np.isin(judgements, (0, 1)).all():

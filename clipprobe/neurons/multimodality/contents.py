@@ -145,11 +145,25 @@ class MultimodalityContents(Pooled):
     path: Path | None = None
     store: Store | None = field(default=None, repr=False, compare=False)
 
-    table = property(lambda self: self.frames["table"])
-    units = property(lambda self: self.frames["units"])
-    concept_table = property(lambda self: self.frames["concept_table"])
-    top_images = property(lambda self: self.frames["top_images"])
-    controls = property(lambda self: self.frames["controls"])
+    @property
+    def table(self) -> Any:
+        return self.frames["table"]
+
+    @property
+    def units(self) -> Any:
+        return self.frames["units"]
+
+    @property
+    def concept_table(self) -> Any:
+        return self.frames["concept_table"]
+
+    @property
+    def top_images(self) -> Any:
+        return self.frames["top_images"]
+
+    @property
+    def controls(self) -> Any:
+        return self.frames["controls"]
 
     @property
     def pooling(self) -> str:
