@@ -59,11 +59,13 @@ def test_every_line_is_a_command_with_these_options(line: list[str]) -> None:
     """The whole line is parsed by the verb itself, without running it."""
     command: Any = typer.main.get_command(app)
     words = line
+    parent: Any = None  # the names of the help option come from above, and a command keeps them
     while hasattr(command, "get_command"):
-        found = command.get_command(typer.Context(command), words[0])
+        parent = typer.Context(command, parent=parent, **command.context_settings)
+        found = command.get_command(parent, words[0])
         assert found is not None, f"there is no {words[0]}"
         command, words = found, words[1:]
-    context = command.make_context(line[0], list(words), resilient_parsing=False)
+    context = command.make_context(line[0], list(words), parent=parent, resilient_parsing=False)
     assert not context.args
 
 
