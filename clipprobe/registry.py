@@ -85,8 +85,9 @@ class Registry(Generic[T]):
         return (self[name] for name in self)
 
     def _unknown(self, name: str, key: str) -> str:
-        parts = (f"There is no {self.what} {name!r}:", did_you_mean(key, list(self)),
-                 f"Known are {', '.join(self)}.", self._help)  # fmt: skip
+        hint = did_you_mean(key, list(self))
+        known = f"{'Known' if hint else 'known'} are {', '.join(self)}."
+        parts = (f"There is no {self.what} {name!r}:", hint, known, self._help)
         return " ".join(part for part in parts if part)
 
     def _read_outside(self) -> None:

@@ -12,7 +12,7 @@ from itertools import chain, islice
 import numpy as np
 from numpy.typing import ArrayLike
 
-from attacks.bias.evidence.answers import one_width, unit_rows
+from attacks.bias.evidence.vectors import one_width, unit_rows
 from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.groups.suppression import protect
 from attacks.bias.measures.cells import Cell, correct

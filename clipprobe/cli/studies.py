@@ -69,7 +69,9 @@ def _say_left_out(run: RunView, things: str, of_all: bool) -> None:
     counts = run.manifest["counts"]
     if lost := counts["skipped"] + counts["failed"]:
         total = f" of {counts['used'] + lost}" if of_all else ""
-        say(f"{lost}{total} {things} were left out; manifest.json says why.")
+        names = things if of_all or lost > 1 else things.removesuffix("s")
+        verb = "was" if lost == 1 else "were"
+        say(f"{lost}{total} {names} {verb} left out; manifest.json says why.")
 
 
 def headline(summary: Mapping[str, Any], *, width: int = 20) -> str:

@@ -219,7 +219,7 @@ def test_what_cannot_be_used_is_refused_in_one_sentence() -> None:
         evaluate({"occupations": (["x"], good[:39])}, [column])
     with pytest.raises(DataError, match="one column for each of 2 words"):
         evaluate({"occupations": (["x", "y"], good)}, [column])
-    unknown = r"no bias probe 'no-such-probe': Known are association, "
+    unknown = r"no bias probe 'no-such-probe': known are association, "
     with pytest.raises(UnknownMethodError, match=unknown):
         evaluate({"no-such-probe": (["x"], good)}, [column])
     with pytest.raises(ConfigError, match="Skew@40 was asked of 40 images"):

@@ -195,7 +195,7 @@ def test_samples_keep_pairs_whole_and_follow_the_seed(tmp_path: Path) -> None:
 def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="did you mean 'rta-100'"):
         find_layout("rta100")
-    with pytest.raises(ConfigError, match="Known are disentangling, distill"):
+    with pytest.raises(ConfigError, match="known are disentangling, distill"):
         find_layout("zzz")
     with pytest.raises(DataError, match="nothing is downloaded"):
         load_attacks("scam", tmp_path / "absent")

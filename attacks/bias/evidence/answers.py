@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from attacks.bias.evidence.vectors import one_width, unit_rows
 from attacks.bias.measures.draws import Floats, Ints
 from clipprobe import arrays
 from clipprobe.errors import DataError
@@ -238,36 +238,6 @@ def ask_each(
 def labels_of(answered: Iterable[tuple[LabelSet, Any]]) -> tuple[str, ...]:
     """All labels of the sets that were answered, each once."""
     return tuple(dict.fromkeys(label for one, _ in answered for label in one.labels))
-
-
-def unit_rows(vectors: Any, what: str) -> Floats:
-    """Rows as float64 of length 1.
-
-    Raises:
-        DataError: not a table, or a row is NaN, infinite or zero.
-    """
-    table: NDArray[np.float64] = np.asarray(vectors, dtype=np.float64)
-    if table.ndim != 2:
-        raise DataError(f"{what} embeddings must be a table, but have the shape {table.shape}.")
-    lengths = np.linalg.norm(table, axis=1)
-    broken = int(np.count_nonzero(~np.isfinite(lengths) | (lengths == 0)))
-    if broken:
-        raise DataError(
-            f"{broken} of {len(table)} {what} embeddings are NaN, infinite or zero: the model "
-            "or the file is broken, so nothing is computed from them."
-        )
-    return arrays.unit_rows(table)
-
-
-def one_width(images: Floats, texts: Floats) -> None:
-    """Raises:
-    DataError: the embeddings of images and of texts differ in width.
-    """
-    if images.ndim != 2 or texts.ndim != 2 or images.shape[1] != texts.shape[1]:
-        raise DataError(
-            f"Image and text embeddings must have one width, but have the shapes {images.shape} "
-            f"and {texts.shape}: encode both with one model."
-        )
 
 
 def softmax(scores: Floats, scale: float | None) -> Floats:

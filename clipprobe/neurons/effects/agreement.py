@@ -17,10 +17,9 @@ resamples units; p compares attribution patching's with pairs of units put toget
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,11 +28,12 @@ from clipprobe.arrays import Floats
 from clipprobe.attribution.readout import ScoreName
 from clipprobe.errors import ConfigError
 from clipprobe.neurons.effects.changes import change_of
+from clipprobe.neurons.effects.correlation import correlate, correlation, rank
 from clipprobe.neurons.effects.direct import comparable, direct_effects
 from clipprobe.neurons.effects.predicting import Predictor, refuse_passes
 from clipprobe.neurons.effects.sweep import Sweep
 from clipprobe.runs.jsonio import AsJson
-from clipprobe.statistics import Estimate, cluster_bootstrap, permutation_p, undefined
+from clipprobe.statistics import Estimate, permutation_p, undefined
 from clipprobe.tracing.parts import TowerParts
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from clipprobe.models import Clip
 
 KINDS = ("head", "neuron", "direction")
-_N_BOOT, _N_PERMUTATIONS = 1000, 999
+_N_PERMUTATIONS = 999
 _NOT_THERE = undefined("made by a version without attribution patching")
 
 
@@ -203,17 +203,17 @@ def agreement(name: str, sites: Sequence[SiteEffects], *, seed: int = 0) -> Agre
     first_order = np.concatenate([one.first_order for one in sites])
     attribution = np.concatenate([one.attribution for one in sites])
     n = len(predicted)
-    pearson = _estimate(predicted, measured, False, seed)
-    spearman = _estimate(predicted, measured, True, seed)
+    pearson = correlate(predicted, measured, False, seed)
+    spearman = correlate(predicted, measured, True, seed)
     attributed, best = _NOT_THERE, predicted
     if not np.isnan(attribution).any():
-        attributed, best = _estimate(attribution, measured, True, seed), attribution
+        attributed, best = correlate(attribution, measured, True, seed), attribution
     tested = spearman if attributed is _NOT_THERE else attributed
     p = np.nan
     if tested.defined:
         rng = np.random.default_rng(seed)
-        left, right = _ranks(best), _ranks(measured)
-        null = [_correlation(left[rng.permutation(n)], right) for _ in range(_N_PERMUTATIONS)]
+        left, right = rank(best), rank(measured)
+        null = [correlation(left[rng.permutation(n)], right) for _ in range(_N_PERMUTATIONS)]
         p = permutation_p(tested.value, null)
     return Agreement(
         name=name,
@@ -223,7 +223,7 @@ def agreement(name: str, sites: Sequence[SiteEffects], *, seed: int = 0) -> Agre
         pearson=pearson,
         spearman=spearman,
         p=p,
-        first_order=_estimate(first_order, measured, True, seed),
+        first_order=correlate(first_order, measured, True, seed),
         predicted_size=float(np.abs(predicted).mean()),
         measured_size=float(np.abs(measured).mean()),
         attribution=attributed,
@@ -239,59 +239,3 @@ def agreements(sites: Sequence[SiteEffects], *, seed: int = 0) -> list[Agreement
         if len(members) > 1:
             results.append(agreement(f"all {kind}s", members, seed=seed))
     return results
-
-
-def _estimate(left: Floats, right: Floats, ranks: bool, seed: int) -> Estimate:
-    n = len(left)
-    if n < 3:
-        return undefined("fewer than three units", n=n)
-    if np.isnan(left).any():
-        return undefined("what these directions write themselves cannot be told", n=n)
-
-    ranks_of = (_ranks_of_rows(left), _ranks_of_rows(right)) if ranks else None
-
-    def of(sample: Floats) -> float:
-        rows = sample.astype(np.int64)
-        if ranks_of is None:
-            return _correlation(left[rows], right[rows])
-        return _correlation(ranks_of[0](rows), ranks_of[1](rows))
-
-    with warnings.catch_warnings():  # of resamples of one unit only; the estimate says so itself
-        warnings.simplefilter("ignore", category=RuntimeWarning)
-        return cluster_bootstrap(np.arange(n, dtype=np.float64), of, n_boot=_N_BOOT, seed=seed)
-
-
-def _ranks(values: Floats) -> Floats:
-    from scipy.stats import rankdata
-
-    return cast(Floats, rankdata(values, axis=0))
-
-
-def _ranks_of_rows(values: Floats) -> Callable[[NDArray[np.int64]], Floats]:
-    """What :func:`_ranks` gives for a resample ``values[rows]``, from one sorting of the values.
-
-    A value's average rank is half a step above the middle of those below it and those up to it.
-    """
-    if np.isnan(values).any():
-        return lambda rows: _ranks(values[rows])
-    columns = values.reshape(len(values), -1)
-    levels = np.stack([np.unique(one, return_inverse=True)[1] for one in columns.T])
-    n_columns, n = levels.shape
-    places = levels + n * np.arange(n_columns)[:, None]  # each column counts for itself
-
-    def ranks(rows: NDArray[np.int64]) -> Floats:
-        at = places[:, rows]
-        counts = np.bincount(at.ravel(), minlength=n * n_columns).reshape(n_columns, n)
-        average = counts.cumsum(axis=1) - (counts - 1) / 2
-        return cast(Floats, average.ravel()[at].T.reshape(len(rows), *values.shape[1:]))
-
-    return ranks
-
-
-def _correlation(left: Floats, right: Floats) -> float:
-    """Pearson's r of each column pair, averaged; NaN where a column is constant."""
-    a, b = left - left.mean(axis=0), right - right.mean(axis=0)
-    size = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
-    if (size <= 0).any():
-        return float("nan")
-    return float(((a * b).sum(axis=0) / size).mean())

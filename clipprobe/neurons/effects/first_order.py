@@ -145,12 +145,14 @@ def attribution_patching(
         for point, numbers in by_point
     }
     refuse_passes(steps, probes)
+    texts = [texts] if isinstance(texts, str) else list(texts)
+    n = len(images if tower == "vision" else texts)
+    if donors is not None and len(donors) != n:
+        raise ConfigError(f"{len(donors)} donors were given for {n} inputs: give one for each.")
     if baseline not in ("zero", "mean"):
         raise ConfigError(f"The baseline {baseline!r} is not known: use 'zero' or 'mean'.")
     data = InputsWithTargets(clip, tower, images, texts, score, batch_size)
-    n, m = len(data.inputs), len(data.targets)
-    if donors is not None and len(donors) != n:
-        raise ConfigError(f"{len(donors)} donors were given for {n} inputs: give one for each.")
+    m = len(data.targets)
     means: dict[str, Tensor] = {}
     if baseline == "mean" and donors is None:
         scales = site_scales(data.inputs, points)

@@ -42,7 +42,8 @@ def multimodal(
     result(data, as_json=terminal.as_json, text=lambda: ranking_text(value, flags.top))
     for note in value.notes:
         say(note)
-    left_out = f" {len(value.failures)} images were left out." if value.failures else ""
+    n = len(value.failures)
+    left_out = f" {n} {'image was' if n == 1 else 'images were'} left out." if n else ""
     say(f"{value.claim}\nThe report is {done.run.path}/report.html.{left_out}")
 
 

@@ -221,6 +221,17 @@ def test_on_the_bundled_model_probes_rank_heads_better_than_the_first_order() ->
     assert second > 0.9 and second > first + 0.02
 
 
+def test_a_wrong_number_of_donors_is_told_before_anything_is_encoded(
+    clip: Any, images: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def encoded(*inputs: Any, **options: Any) -> None:
+        raise AssertionError("targets were encoded")
+
+    monkeypatch.setattr("clipprobe.neurons.effects.sweep.encode_other", encoded)
+    with pytest.raises(ConfigError, match="1 donors were given for 5 inputs"):
+        attribution_patching(clip, images, TEXTS, donors=images[:1])
+
+
 def test_what_cannot_be_is_refused(clip: Any, images: list[Any]) -> None:
     def patched(**options: Any) -> None:
         attribution_patching(clip, images, TEXTS, **options)
@@ -234,8 +245,6 @@ def test_what_cannot_be_is_refused(clip: Any, images: list[Any]) -> None:
         found.of_units(["vision.blocks.1.attn.z:0"])
     with pytest.raises(ConfigError, match="'median' is not known"):
         patched(baseline="median")
-    with pytest.raises(ConfigError, match="1 donors were given for 5 inputs"):
-        patched(donors=images[:1])
     with pytest.raises(UnsupportedHookError, match="where a head looks"):
         patched(sites="vision.blocks.0.attn.pattern")
     with pytest.raises(ConfigError, match="both towers"):

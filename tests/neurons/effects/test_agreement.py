@@ -14,12 +14,12 @@ from clipprobe.errors import ConfigError, UnsupportedHookError
 from clipprobe.neurons.effects import decompose
 from clipprobe.neurons.effects.agreement import (
     SiteEffects,
-    _ranks_of_rows,
     agreement,
     agreements,
     effect_sites,
     site_effects,
 )
+from clipprobe.neurons.effects.correlation import _ranks_of_rows
 from clipprobe.testing import checkpoints as tiny
 
 TEXTS = ["a photo of the dog", "cat"]

@@ -176,7 +176,7 @@ def test_the_command_ranks_a_users_images(checkpoint: Any, table: Path, tmp_path
     data = json.loads(done.stdout)
     assert len(data["units"]) == 3 and data["random_weights"]["n_units"] == 64
     assert data["modalities"] == ["photo", "sketch"]
-    assert "1 images were left out" in done.stderr and "cross-tower" in done.stderr
+    assert "1 image was left out" in done.stderr and "cross-tower" in done.stderr
     again = run(*common)
     assert again.exit_code == 0 and data["units"][0]["address"] in again.stdout
     bare = run(*common[:-3], tmp_path / "bare", "--no-random-weights-control", "--no-word-controls")

@@ -173,7 +173,7 @@ def test_images_that_are_left_out_are_counted_but_not_of_the_questions(tmp_path:
     arguments += [str(tmp_path / "some.json"), "--image-root", str(tmp_path / "images")]
     done = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "run"), "--device", "cpu"])
     assert done.exit_code == 0, done.output
-    assert "1 images were left out; manifest.json says why." in done.stderr.splitlines()
+    assert "1 image was left out; manifest.json says why." in done.stderr.splitlines()
 
 
 def test_what_is_none_of_them_has_its_sentence(tmp_path: Path) -> None:

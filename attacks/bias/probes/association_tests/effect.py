@@ -25,7 +25,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.bias.evidence.answers import unit_rows
+from attacks.bias.evidence.vectors import unit_rows
 from attacks.bias.measures.draws import Floats, generator
 from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.subjects import percentile_interval

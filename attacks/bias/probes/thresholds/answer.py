@@ -21,10 +21,9 @@ from attacks.bias.measures.cells import LARGEST_MINUS_SMALLEST, Cell, Contrast, 
 from attacks.bias.measures.draws import Floats
 from attacks.bias.measures.evaluation import Answer
 from attacks.bias.measures.frame import Frame
-from attacks.bias.measures.group_sums import resampled_means
-from attacks.bias.measures.inference import Settings
-from attacks.bias.measures.subjects import Subjects, percentile_interval
+from attacks.bias.measures.subjects import Subjects
 from attacks.bias.probe import ProbeOptions, Sample
+from attacks.bias.probes.thresholds import intervals
 from attacks.bias.probes.thresholds.label_tests import (
     Counts,
     LabelTests,
@@ -40,7 +39,6 @@ THRESHOLDS = (0.005, 0.04)
 GRID = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08)
 TOP = 20
 OVERLAP = "top labels in common"
-NO_INTERVAL = "no interval, as resampling clusters raises the gap of three and more groups"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,12 +142,12 @@ def _tested(
     """One tested cell a label that some image has: a difference of two groups, or a gap of more."""
     frame, settings = subjects.frame, subjects.settings
     rates = tests.counts / np.array(frame.sizes)[:, None]
-    low, high = _ends(frame, hits, tests, settings)
+    low, high = intervals.ends(frame, hits, tests, settings)
     two = len(frame.sizes) == 2
     subject = subjects.compared()[0] if two else subjects.whole(LARGEST_MINUS_SMALLEST)
     key = share_key(labels.name, threshold, "difference" if two else "gap")
     why = "a maximum is above 0 by chance: see p"
-    why += "" if frame.clusters is None else f"; {NO_INTERVAL}"
+    why += "" if frame.clusters is None else f"; {intervals.NO_INTERVAL}"
     values = rates[1] - rates[0] if two else np.ptp(rates, axis=0)
     cells = []
     for j, label in enumerate(labels.labels):
@@ -158,73 +156,11 @@ def _tested(
         fields: dict[str, Any] = {"value": float(values[j]), "method": "value only"}
         if subject.inferred:
             fields |= {"low": float(low[j]), "high": float(high[j]), "p": float(tests.p[j])}
-            fields["method"] = f"{tests.method[j]}; {_how(frame, two)}"
+            fields["method"] = f"{tests.method[j]}; {intervals.method(frame, two)}"
             fields["method"] += "" if math.isnan(low[j]) else f", {100 * settings.level:g} %"
         item = f"{labels.name}: {label}"
         cells.append(subject.cell(key, item, why="" if two else why, **fields))
     return cells
-
-
-def _how(frame: Frame, two: bool) -> str:
-    if frame.clusters is not None:
-        return "bootstrap of clusters" if two else NO_INTERVAL
-    return "Newcombe" if two else "from Wilson intervals that hold for all groups at once"
-
-
-def _ends(frame: Frame, hits: Any, tests: LabelTests, settings: Settings) -> tuple[Floats, Floats]:
-    """Ends of the interval of each label's difference or gap, ``(m,)`` each.
-
-    Newcombe 1998 (method 10) for two groups. For more, Wilson intervals at a Bonferroni level
-    bound every group at once, and so their range. With clusters the bootstrap of a range is too
-    high on average, so a gap has none.
-    """
-    from statsmodels.stats.proportion import proportion_confint
-
-    sizes = np.array(frame.sizes)
-    if frame.clusters is not None:
-        if len(sizes) > 2:
-            return np.full(hits.shape[1], np.nan), np.full(hits.shape[1], np.nan)
-        return _bootstrapped(frame, hits, tests, settings)
-    rates = tests.counts / sizes[:, None]
-    alpha = (1 - settings.level) / (1 if len(sizes) == 2 else len(sizes))
-    lower, upper = proportion_confint(tests.counts, sizes[:, None], alpha, method="wilson")
-    if len(sizes) == 2:
-        return _from_both(rates, lower, upper)
-    low = np.maximum(0.0, lower.max(axis=0) - upper.min(axis=0))
-    return low, upper.max(axis=0) - lower.min(axis=0)
-
-
-def _from_both(rates: Floats, lower: Floats, upper: Floats) -> tuple[Floats, Floats]:
-    """Ends of the second rate less the first, from both sides' ends, ``(2, m)`` each."""
-    value = rates[1] - rates[0]
-    down = np.hypot(rates[1] - lower[1], upper[0] - rates[0])
-    up = np.hypot(upper[1] - rates[1], rates[0] - lower[0])
-    return value - down, value + up
-
-
-def _bootstrapped(
-    frame: Frame, hits: Any, tests: LabelTests, settings: Settings
-) -> tuple[Floats, Floats]:
-    """Of two groups, whole clusters resampled; where all clusters of a side answer alike, from both
-    sides' ends, that side's being Wilson's over its clusters, as in
-    :mod:`attacks.bias.measures.rates`."""
-    from statsmodels.stats.proportion import proportion_confint
-
-    means = resampled_means(hits.astype(np.float64), frame.labels, frame.weights, 2)
-    draws = means.transpose(1, 0, 2)
-
-    def ends(values: Floats) -> Floats:
-        return np.array([percentile_interval(column, settings.level) for column in values.T]).T
-
-    low, high = ends(draws[1] - draws[0])
-    rates, still = tests.counts / np.array(frame.sizes)[:, None], np.ptp(draws, axis=1) == 0
-    sides = np.stack([ends(side) for side in draws])  # (2, ends, m)
-    for g, k in enumerate(frame.n_clusters):
-        wilson = proportion_confint(rates[g] * k, k, alpha=1 - settings.level, method="wilson")
-        sides[g][:, still[g]] = np.array(wilson)[:, still[g]]
-    below, above = _from_both(rates, np.minimum(sides[:, 0], rates), np.maximum(sides[:, 1], rates))
-    alike = still.any(axis=0)
-    return np.where(alike, below, low), np.where(alike, above, high)
 
 
 def _shares(

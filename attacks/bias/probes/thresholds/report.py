@@ -11,12 +11,12 @@ from attacks.bias.measures.cells import Cell
 from attacks.bias.probes.section7.tables import percent as rate_text
 from attacks.bias.probes.thresholds.answer import (
     NAME,
-    NO_INTERVAL,
     OVERLAP,
     TOP,
     percent,
     share_key,
 )
+from attacks.bias.probes.thresholds.intervals import NO_INTERVAL
 from attacks.bias.probes.thresholds.lists import SOURCE
 from attacks.bias.sections.findings import Context
 from attacks.bias.sections.wording import TOO_SMALL, missing_answers, number, strongest, with_list
