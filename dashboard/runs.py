@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from clipprobe.errors import RunFolderError
 from clipprobe.identity import called
@@ -82,9 +83,9 @@ def atlases(found: list[RunEntry]) -> list[RunEntry]:
 def choose_run(runs: list[RunEntry], *, label: str, key: str) -> RunView | None:
     """Let the user choose one of some complete runs; the choice is ``run`` in the page's address.
 
-    The strip of the page puts it there. A view keeps its run while other views are open. An address
-    that is new wins over that, and where it names a run that is not here nothing is shown until the
-    user has chosen one.
+    The strip of the page puts it there. A view keeps its run while other views are open. A link
+    wins over that, and where it names a run that is not here nothing is shown until the user has
+    chosen one.
 
     Returns:
         The run; None where one has to be chosen first.
@@ -92,12 +93,13 @@ def choose_run(runs: list[RunEntry], *, label: str, key: str) -> RunView | None:
     views = {item.name: item.run for item in runs if item.run is not None}
     names = list(views)
     address, memory = st.query_params.get("run"), f"{key} kept"  # a widget forgets in other views
-    seen = f"{key} in the address"  # which lags behind a choice
-    if address is not None and address != st.session_state.get(seen):  # a link, or Back
+    before = st.session_state.get(memory)
+    linked = from_link(address, shown=before, seen=f"{key} in the address")
+    chosen = st.session_state.get(key) not in (None, before)  # in the list, just now
+    if linked and not chosen:
         st.session_state[key] = st.session_state[memory] = address
     elif key not in st.session_state:
-        st.session_state[key] = st.session_state.get(memory, names[0])
-    st.session_state[seen] = address
+        st.session_state[key] = names[0] if before is None else before
     # Said again, because what a widget of this key on another page holds is not given to this one.
     kept = st.session_state[key]
     st.session_state[key] = kept if kept in views else None
@@ -111,6 +113,24 @@ def choose_run(runs: list[RunEntry], *, label: str, key: str) -> RunView | None:
         return None
     st.session_state[memory] = name
     return views[name]
+
+
+def from_link(value: str | None, *, shown: str | None, seen: str) -> bool:
+    """Whether a link, Back or Forward brought what the address says.
+
+    The strip writes into the address what a page shows, once it is drawn. So the address lags
+    behind what a user chooses, and neither what is shown nor what it said before was brought.
+
+    Args:
+        value: What the address says now.
+        shown: What the page shows.
+        seen: The place in the session of what the address said before.
+    """
+    before, st.session_state[seen] = st.session_state.get(seen), value
+    if value is None or value == shown:
+        return False
+    context = get_script_run_ctx()
+    return value != before or (context is not None and context.is_history_navigation)
 
 
 def model_words(run: RunView) -> str:

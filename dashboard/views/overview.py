@@ -11,7 +11,7 @@ from dashboard.framing import report_file
 from dashboard.header import Page, show_page
 from dashboard.lab.widgets import of_run
 from dashboard.run_table import KIND_ICONS, pick_run
-from dashboard.runs import RunEntry, data_words, find_runs, model_words
+from dashboard.runs import RunEntry, data_words, find_runs, from_link, model_words
 from dashboard.settings import as_typed, runs_folder
 
 #: In a link: the run to look at. Not ``run``, which other pages may have left in the address.
@@ -23,7 +23,8 @@ def show(page: Page) -> None:
     st.title("What has been run?")
     folder = runs_folder()
     name = st.query_params.pop(SHOWN, None)
-    if name is not None:  # a link to one run
+    before = st.session_state.get("run looked at")
+    if from_link(name, shown=before, seen="shown in the address"):
         st.session_state["runs_name"] = st.session_state["run looked at"] = name
     runs = find_runs(folder)
     if not runs:

@@ -62,6 +62,8 @@ def link_inner_runs(run: RunView, runs: list[RunEntry]) -> None:
         if item.run and run.path in item.run.path.parents and report_file(item.run)
     ]
     if inner:
+        # A click on one is a link, also to the run that the address named before this one.
+        st.session_state.pop("report_run in the address", None)
         with st.container(horizontal=True):
             for item in inner:
                 st.page_link(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -177,3 +178,20 @@ def test_a_forged_report_is_not_shown(
     from dashboard.runs import find_runs
 
     assert "damaged (report.html has" in find_runs(tmp_path)[0].problem
+
+
+def test_a_link_to_a_run_inside_is_followed_as_often_as_it_is_clicked(
+    app: Any, scenery: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in ("outer", "outer/inner"):
+        shutil.copytree(scenery.runs / "demo" / "atlas", tmp_path / place)
+    monkeypatch.setenv("CLIPPROBE_RUNS", str(tmp_path))
+    test = app("views/reports.py", run="outer")
+    for _ in range(2):
+        (link,) = [one for one in test.get("page_link") if "inner" in one.proto.label]
+        assert link.proto.query_string == "run=outer%2Finner"
+        test.query_params["run"] = "outer/inner"  # as the click does
+        test.run()
+        assert test.selectbox(key="report_run").value == "outer/inner"
+        test.selectbox(key="report_run").set_value("outer").run()
+        assert test.selectbox(key="report_run").value == "outer"

@@ -34,7 +34,7 @@ def test_a_journey(page: Any, address: str, tmp_path: Path) -> None:
     page.get_by_role("heading", name="odd").wait_for()
     page.get_by_text("![x](http").nth(2).wait_for()  # kind, name, reason
     assert page.locator('script:text("alert(1)"), a[href*="example.invalid"]').count() == 0
-    settled(page)  # what is typed during a run of the page may be put back
+    settled(page)
     name.fill("demo/atlas")
     name.press("Enter")
     page.get_by_role("heading", name="demo/atlas").wait_for()
@@ -129,6 +129,37 @@ def test_a_view_keeps_its_run(page: Any, address: str) -> None:
     choose(page, "Atlas", "demo/atlas")
     page.get_by_role("heading", name=unit, exact=True).wait_for()
     page.wait_for_url("**/unit?*run=demo%2Fatlas*")
+
+
+def test_what_is_chosen_again_and_again_stays(page: Any, address: str) -> None:
+    """The strip writes the last choice into the address, which must not undo the next one."""
+
+    def shown(run: str) -> None:
+        chosen = page.get_by_role("combobox", name="Run", exact=True)
+        chosen.and_(page.locator(f'[value="{run}"]')).wait_for()
+        page.wait_for_url(f"**/reports?run={run.replace('/', '%2F')}")
+
+    page.goto(f"{address}/reports")
+    page.get_by_role("heading", name="What does the report say?").wait_for()
+    for run in ("later/atlas", "demo/atlas", "later/atlas", "demo/typographic"):
+        choose(page, "Run", run)
+        shown(run)
+    follow = (
+        "href => { history.pushState({}, '', href); dispatchEvent(new PopStateEvent('popstate')) }"
+    )
+    page.evaluate(follow, "/reports?run=later%2Fatlas")  # as links of the pages do
+    shown("later/atlas")
+    page.go_back()
+    shown("demo/typographic")
+
+    page.get_by_role("link", name="Runs", exact=True).click()
+    name = page.get_by_label("Name contains")
+    for run in ("later/atlas", "demo/atlas", "demo/typographic", "later/atlas"):
+        name.fill(run)
+        name.press("Enter")
+        page.get_by_role("heading", name=run, exact=True).wait_for()
+        page.wait_for_url(f"**/?shown={run.replace('/', '%2F')}")
+        settled(page)
 
 
 @pytest.mark.parametrize("name", CALLS_HOME)
