@@ -5,6 +5,7 @@ What is traced is named in a word: the *gap*, the *score*.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -29,11 +30,11 @@ CONTROL = (
 
 def beside_random(one: Removal, what: str) -> str:
     """What the share of a removal means, and what random sets remove."""
+    tested = "" if math.isnan(one.p) else f" (p {one.p:.3f})"
     return (
         f"share of the {what} that is gone without them; "
         f"{len(one.random)} random sets of as many units of the same hook points "
-        f"remove {one.random.mean():.2f} on average and {one.random.max():.2f} at most "
-        f"(p {one.p:.3f})"
+        f"remove {one.random.mean():.2f} on average and {one.random.max():.2f} at most{tested}"
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import clipprobe
+from attacks.bias.evidence.answers import LabelSet
 from attacks.bias.gap import explain_gap
 from attacks.bias.gap.task import gap_task
 from attacks.bias.groups.columns import make_column
@@ -79,6 +80,47 @@ def test_the_planted_neuron_is_ranked_first_and_carries_the_gap(
     )  # fmt: skip
     for name in ("summary.json", "units.csv"):
         assert (run.path / name).read_bytes() == (again.path / name).read_bytes()
+
+
+def test_copies_of_an_image_do_not_narrow_the_gap(planted: Any, tmp_path: Path) -> None:
+    """Every drawing is there three times: the interval is that of whole drawings, drawn anew."""
+    folder, rng, rows = tmp_path / "copies", np.random.default_rng(1), []
+    folder.mkdir()
+    for i in range(24):
+        pixels = rng.normal([100 + 20 * (i % 2), 128, 128], 40, (32, 32, 3)).clip(0, 255)
+        pixels[: 4 + i] //= 2  # drawings differ more than pixels do
+        for copy in range(3):
+            name = f"{i:02d}-{copy}.png"
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / name)
+            rows.append({"file_name": name, "gender": "ab"[i % 2], "drawing": f"d{i:02d}"})
+    with (folder / "metadata.csv").open("w", newline="") as handle:
+        writer = csv.DictWriter(handle, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    run = explain_gap(
+        planted, folder, "gender", "judge", "b", out=tmp_path / "gap", words=WORDS,
+        clusters="drawing", kinds=["head"], n_random=20, n_boot=400,
+    )  # fmt: skip
+    labels, drawings = [r["gender"] for r in rows], np.array([int(r["drawing"][1:]) for r in rows])
+    texts = LabelSet(name="words", labels=WORDS, templates=run.summary["templates"]).vectors(
+        planted.encode_texts, planted
+    )
+    column = make_column("gender", labels)
+    task = gap_task(texts, WORDS, "judge", column, "b", clusters=drawings, seed=0)
+    scores = planted.encode_images([folder / r["file_name"] for r in rows]) @ task.score.direction
+    sides = [
+        np.array([scores[drawings == d].mean() for d in sorted(set(drawings[~task.fit & side]))])
+        for side in (np.array(labels) == "b", np.array(labels) == "a")
+    ]
+    drawn = [rng.choice(one, (4000, len(one))).mean(axis=1) for one in sides]
+    low, high = np.percentile(drawn[0] - drawn[1], [2.5, 97.5])
+    gap = run.summary["gap"]
+    assert np.isclose(gap["value"], sides[0].mean() - sides[1].mean(), atol=1e-6)
+    assert np.isclose(gap["high"] - gap["low"], high - low, rtol=0.2), (gap, low, high)
+    assert "clusters" in gap["method"]
+    told = not gap["low"] <= 0 <= gap["high"]
+    assert all((r["removed"]["value"] is not None) == told for r in run.summary["removals"])
+    assert "nan" not in " ".join(row["meaning"] for row in run.summary["headline"])
 
 
 def test_a_contribution_is_what_removing_a_weak_unit_changes(planted: Any, people: Path) -> None:
