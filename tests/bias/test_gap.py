@@ -255,6 +255,25 @@ def test_a_mitigation_run_reports_effect_cost_and_side_effect(
         )  # fmt: skip
 
 
+def test_images_of_a_hidden_group_are_in_no_number_of_a_mitigation(
+    planted: Any, people: Path, tmp_path: Path
+) -> None:
+    """Five of sixty are of a third group: neither 60 nor the scoring half tells how many."""
+    labels = tmp_path / "labels.csv"
+    rows = [f"{i:02d}.png,{'c' if i >= 55 else 'ab'[i % 2]},p{i // 2}" for i in range(60)]
+    labels.write_text("\n".join(["file_name,hue,person", *rows]) + "\n", encoding="utf-8")
+    run = mitigate_bias(
+        planted, people, "hue", labels=labels, out=tmp_path / "run", words=WORDS,
+        methods=["projection"], n_boot=100,
+    )  # fmt: skip
+    scored = run.summary["methods"][0]["changes"][0]["before"]["n"]
+    assert run.summary["n"] == {"pictures": 55, "scored": scored, "failed": 0}
+    assert run.manifest["counts"]["used"] == 55
+    text = run.file("report.md").read_text(encoding="utf-8")
+    assert f"Scored on {scored} of 55 images" in text and "share their 'person' with" in text
+    assert not re.search(r"\b60 images|of 60\b", text)
+
+
 def _the_edits_do_what_was_measured(
     planted: Any, people: Path, run: Any, methods: dict[str, Any]
 ) -> None:
