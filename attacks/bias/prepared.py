@@ -15,6 +15,7 @@ from attacks.bias.evidence.answers import (
 )
 from attacks.bias.evidence.embed import embed
 from attacks.bias.groups.vocabulary import read_truth
+from attacks.bias.inputs.cards import DRAWN_PEOPLE, read_card
 from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.retrieval import resolve_k
 from attacks.bias.people import People, read_people
@@ -51,6 +52,13 @@ class Prepared:
     options: ProbeOptions
     planted: tuple[Planted, ...]
     people: People
+
+    @property
+    def judged(self) -> bool:
+        """Whether what was planted is looked for: a truth that was named, or images of the drawn
+        people that the bundled model was taught on. In other images it need not be."""
+        card = self.people.card
+        return self.settings.planted is not None or card == read_card(DRAWN_PEOPLE)
 
     def provenance(self) -> dict[str, Any]:
         """What made the answers, for the manifest."""

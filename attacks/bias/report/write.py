@@ -16,7 +16,7 @@ from attacks.bias.report.page import build_page
 from attacks.bias.sections.caveats import Caveats
 from attacks.bias.sections.findings import Context
 from attacks.bias.sections.illustrations import sample_images
-from attacks.bias.sections.planted import Comparison, compare
+from attacks.bias.sections.planted import NOT_DRAWN, Comparison, compare
 from clipprobe.report import Page
 from clipprobe.study import Outcome
 
@@ -30,7 +30,9 @@ def report_outcome(
         people: Those who were asked about. evaluation: Every figure.
         notes: What a reader must know.
     """
-    comparisons = compare(evaluation, audit.planted)
+    comparisons = compare(evaluation, audit.planted) if audit.judged else []
+    if audit.planted and not audit.judged:
+        notes = (*notes, NOT_DRAWN)
     power = detectable(
         evaluation.columns,
         people.clusters,

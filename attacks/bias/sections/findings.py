@@ -15,7 +15,7 @@ from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.power import Detectable
 from attacks.bias.sections.caveats import Caveats
-from attacks.bias.sections.planted import Comparison
+from attacks.bias.sections.planted import NOT_DRAWN, Comparison
 from attacks.bias.sections.wording import (
     MAX_ROWS,
     capped,
@@ -115,8 +115,10 @@ def association_section(context: Context, probe: str, column: GroupColumn) -> Se
             blocks += [Paragraph(MEANING[measure]), _association_chart(context, column, cells)]
     if groups[ASSOCIATION]:
         blocks.append(_association_table(column, groups[ASSOCIATION], groups[RELATIVE]))
-    if context.caveats.organism and not any(
-        c.cell.column == column.name for c in context.comparisons
+    if (
+        context.caveats.organism
+        and NOT_DRAWN not in context.caveats.notes
+        and not any(c.cell.column == column.name for c in context.comparisons)
     ):
         blocks.append(
             Paragraph(f"Nothing was planted in this model about these words and {column.heading}.")

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from clipprobe.models import Clip
 
 PLANTED_FILE = "planted.json"
+NOT_DRAWN = (
+    "What was planted in this model is about drawn people, and these images are not known to be "
+    "such, so it is not looked for: name their card (clipprobe-people) where they are."
+)
 _RATE = "rate_perceived_"
 
 
