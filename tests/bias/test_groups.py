@@ -84,7 +84,10 @@ def test_unknown_columns_are_named_beside_those_there_are() -> None:
 def test_a_mapping_must_name_images_of_the_data_set() -> None:
     some = records(["x", "y"])
     assert read_columns(some, {"000.png": "woman"}) == {"annotated_group": ["woman", None]}
-    with pytest.raises(DataError, match=r"1 of the 2 ids .* 'z.png'.*labels and images must match"):
+    with pytest.raises(
+        DataError,
+        match=r"1 of the 2 ids .* 'z.png'; an image of it is '000.png'.*images must match",
+    ):
         read_columns(some, {"000.png": "woman", "z.png": "man"})
 
 

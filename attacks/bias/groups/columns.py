@@ -255,6 +255,7 @@ def _from_mapping(
     if strangers:
         raise DataError(
             f"{len(strangers)} of the {len(groups)} ids with a group are not an image of the data "
-            f"set (the first is {strangers[0]!r}): labels and images must match."
+            f"set (the first is {strangers[0]!r}; an image of it is {min(ids, default='')!r}): "
+            "labels and images must match."
         )
     return [groups.get(record.id) for record in records]
