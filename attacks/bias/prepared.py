@@ -20,6 +20,7 @@ from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.retrieval import resolve_k
 from attacks.bias.people import People, read_people
 from attacks.bias.probe import ProbeOptions, Sample
+from attacks.bias.probes.registry import get_probe
 from attacks.bias.probes.word_lists import check_words
 from attacks.bias.sections.illustrations import check_images
 from attacks.bias.sections.planted import Planted, planted_truth
@@ -162,6 +163,8 @@ class Prepared:
             paired: Whether another model is asked about the same images.
         """
         truth, unread = read_truth(people.records)
+        if not any(get_probe(name).parts for name in self.questions):
+            unread = ()  # nothing asked compares an answer with what is annotated
         people = people.protected(find_parts(self.questions, truth))
         sample = Sample(
             columns=people.columns,

@@ -6,6 +6,7 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -92,6 +93,24 @@ def test_a_choice_that_nothing_uses_is_refused(table: Path, tmp_path: Path) -> N
         called = audit(*arguments, "--out", tmp_path / "run")
         assert called.exit_code == 2 and message in called.stderr, called.output
         assert not (tmp_path / "run").exists()
+
+
+def test_values_that_no_label_names_are_told_where_accuracy_is_asked_only(tmp_path: Path) -> None:
+    path, rng = tmp_path / "t.csv", np.random.default_rng(0)
+    rows = ["id,perceived_gender,a photo of a judge,a photo of a cook"]
+    for i in range(90):
+        one, other = rng.normal(size=2)
+        rows.append(f"{i}.jpg,{('woman', 'man', 'nonbinary')[i % 3]},{one:.3f},{other:.3f}")
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    words = tmp_path / "words.txt"
+    words.write_text("judge\ncook\n")
+    called = audit(
+        "--predictions", path, "--groups", "perceived_gender", "--words", words, "--template",
+        "a photo of a {}", "--out", tmp_path / "run",
+    )  # fmt: skip
+    assert called.exit_code == 0, called.output
+    assert "Accuracy on gender" not in called.output
+    assert "Accuracy on gender" not in (tmp_path / "run/report.md").read_text("utf-8")
 
 
 def test_what_a_reader_must_know_of_the_data_is_said(tmp_path: Path) -> None:
