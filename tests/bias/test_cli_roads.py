@@ -113,6 +113,28 @@ def test_values_that_no_label_names_are_told_where_accuracy_is_asked_only(tmp_pa
     assert "Accuracy on gender" not in (tmp_path / "run/report.md").read_text("utf-8")
 
 
+def test_a_headline_is_over_the_column_that_shows_most_images(tmp_path: Path) -> None:
+    """Six images of a third gender withhold a whole group, beside a column without small ones."""
+    path = tmp_path / "p.csv"
+    rows = ["id,perceived_gender,site,prediction"]
+    for i in range(146):
+        gender = "nonbinary" if i < 6 else ("man", "woman")[i % 2]
+        said = gender if i % 4 or i < 6 else "man"
+        rows.append(f"{i}.jpg,{gender},{('north', 'south')[i // 2 % 2]},a photo of a "
+                    f"white {'man' if said == 'nonbinary' else said}")  # fmt: skip
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    called = audit(
+        "--predictions", path, "--groups", "perceived_gender", "--groups", "site", "--probe",
+        "clip-section-7", "--out", tmp_path / "run",
+    )  # fmt: skip
+    assert called.exit_code == 0, called.output
+    assert "Without the images of its small groups in the table" in " ".join(called.stderr.split())
+    summary = json.loads((tmp_path / "run/summary.json").read_text("utf-8"))
+    assert len(summary["groups"]["perceived_gender"]["withheld"]) == 1
+    first = next(row for row in summary["headline"] if row["name"].startswith("gender accuracy"))
+    assert first["estimate"]["n"] == 140 and "compared by site" in first["meaning"]
+
+
 def test_what_a_reader_must_know_of_the_data_is_said(tmp_path: Path) -> None:
     path = tmp_path / "said.csv"
     rows = ["id,perceived_gender,age,person_id,prediction"]

@@ -21,6 +21,11 @@ def uncompared(columns: Sequence[GroupColumn]) -> list[str]:
         f"By {column.heading} nothing can be compared: {len(column.levels)} of its "
         f"{len(column.sizes)} groups can be shown (at least {SHOW_FROM} images each, and "
         "no smaller group given away)."
+        + (
+            " Without the images of its small groups in the table the others could be shown."
+            if column.withheld
+            else ""
+        )
         for column in columns
         if len(column.levels) < 2
     ]
