@@ -175,6 +175,9 @@ def test_what_cannot_be_explained_is_said(planted: Any, people: Path, tmp_path: 
     column = make_column("g", ["a"] * 12 + ["b"] * 12)
     with pytest.raises(DataError, match="each needs 10"):
         gap_task(np.eye(4), WORDS, "judge", column, "b", clusters=None, seed=0)
+    column, people = make_column("g", ["a"] * 60 + ["b"] * 60), np.arange(120) // 30
+    with pytest.raises(DataError, match=r"only 1 cluster on one side of 'b'.*needs 5"):
+        gap_task(np.eye(4), WORDS, "judge", column, "b", clusters=people, seed=0)
 
 
 def test_projection_follows_the_paper() -> None:
@@ -212,6 +215,25 @@ def test_aligned_d_is_zero_without_association_and_falls_when_it_is_taken_away()
     change = aligned_change(halves_of(column, fit, n_boot=300), noise + lean, noise)
     assert change.before.low > 0.5 and change.difference.high < -0.3
     assert change.after.low < 0 < change.after.high
+
+
+def test_few_clusters_give_a_value_without_an_interval() -> None:
+    """Two people of each group: on the scoring half one, of whom no resample differs."""
+    from attacks.bias.mitigation.separability import separability_change
+
+    rng, people = np.random.default_rng(4), np.arange(400) // 100
+    column = make_column("perceived_gender", ["ab"[p // 2] for p in people])
+    halves = halves_of(column, people % 2 == 0, people, n_boot=100)
+    scores = rng.normal(size=(400, 6)) + column.labels[:, None] * np.arange(6)
+    for change in (
+        aligned_change(halves, scores, 0.5 * scores),
+        separability_change(halves, scores, scores[:, ::-1].copy()),
+    ):
+        for one in (change.before, change.after, change.difference):
+            assert np.isfinite(one.value) and np.isnan(one.low) and np.isnan(one.high)
+            assert one.reason.startswith("only 1 cluster of a group")
+    many = halves_of(column, np.arange(400) % 2 == 0, np.arange(400) // 2 % 20, n_boot=100)
+    assert aligned_change(many, scores, scores).before.low > 0
 
 
 def test_a_mitigation_run_reports_effect_cost_and_side_effect(
