@@ -19,7 +19,7 @@ from attacks.bias.groups.columns import (
     read_attribute,
     read_columns,
 )
-from attacks.bias.groups.notes import repeated, spelt_twice, uncompared
+from attacks.bias.groups.notes import perhaps_missing, repeated, spelt_twice, uncompared
 from attacks.bias.groups.strata import check_controls, strata_ids
 from attacks.bias.groups.suppression import protect
 from attacks.bias.inputs.cards import Card, read_card
@@ -229,6 +229,7 @@ def read_people(
             *data.notes,
             *([] if clusters is not None else repeated(records)),
             *spelt_twice(annotations.groups),
+            *perhaps_missing(annotations.groups),
         ),
         **annotations.parts(),
     )

@@ -139,7 +139,7 @@ def test_what_a_reader_must_know_of_the_data_is_said(tmp_path: Path) -> None:
     path = tmp_path / "said.csv"
     rows = ["id,perceived_gender,age,person_id,prediction"]
     for i in range(120):
-        gender = ("Woman", "woman", "man")[i % 3]
+        gender = ("Woman", "woman", "man", "n/a")[i % 4]
         rows.append(f"{i}.jpg,{gender},{'old' if i < 5 else 'young'},p{i // 2},a photo of a man")
     path.write_text("\n".join(rows) + "\n", encoding="utf-8")
     asked = ("--predictions", path, "--groups", "perceived_gender", "--groups", "age", "--probe",
@@ -149,6 +149,7 @@ def test_what_a_reader_must_know_of_the_data_is_said(tmp_path: Path) -> None:
     for message in (
         "Images share their 'person_id' with others, so they are not independent",
         "spells a value in several ways ('Woman', 'woman')",
+        "has the value 'n/a', which is taken for a group",
         "By annotated age nothing can be compared: 1 of its 2 groups can be shown",
     ):
         assert message in " ".join(called.stderr.split())

@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from attacks.bias.groups.columns import SHOW_FROM, GroupColumn
+from attacks.bias.groups.columns import CROSS, SHOW_FROM, GroupColumn
 
 if TYPE_CHECKING:
     from clipprobe.data import ImageRecord
 
 # Columns that usually say what is pictured, so that its images are not independent.
 _IDENTITY = ("person", "person_id", "subject", "subject_id", "identity", "individual", "drawing")
+# What tables write where nobody annotated anything.
+_NO_VALUE = frozenset({"na", "n/a", "nan", "none", "null", "nil", "unknown", "missing", "?", "-"})
 
 
 def uncompared(columns: Sequence[GroupColumn]) -> list[str]:
@@ -59,4 +61,18 @@ def spelt_twice(annotations: Mapping[str, Sequence[str | None]]) -> list[str]:
             "each is counted as a group of its own. Correct the table if they mean the same."
             for one in sorted(sorted(same) for same in spellings.values() if len(same) > 1)
         ]
+    return notes
+
+
+def perhaps_missing(annotations: Mapping[str, Sequence[str | None]]) -> list[str]:
+    """Values of a column that usually say that there is none."""
+    notes = []
+    for name, values in annotations.items():
+        parts = {part.strip() for v in values if v for part in v.split(CROSS)}
+        doubtful = sorted(part for part in parts if part.casefold() in _NO_VALUE)
+        if doubtful:
+            notes.append(
+                f"The column {name!r} has the value {', '.join(map(repr, doubtful))}, which is "
+                "taken for a group: leave the cell empty where it means that nothing was annotated."
+            )
     return notes
