@@ -23,13 +23,19 @@ def uncompared(columns: Sequence[GroupColumn]) -> list[str]:
         f"By {column.heading} nothing can be compared: {len(column.levels)} of its "
         f"{len(column.sizes)} groups can be shown (at least {SHOW_FROM} images each, and "
         "no smaller group given away)."
-        + (
-            " Without the images of its small groups in the table the others could be shown."
-            if column.withheld
-            else ""
-        )
         for column in columns
         if len(column.levels) < 2
+    ]
+
+
+def withheld(columns: Sequence[GroupColumn]) -> list[str]:
+    """Groups of whole columns, not of intersections, that are hidden for the sake of others."""
+    return [
+        f"By {column.heading} {', '.join(map(repr, column.withheld))} cannot be shown: less what "
+        f"other figures show it would give away a group below {SHOW_FROM}. It can be shown where "
+        "the images of such small groups are left out of the table."
+        for column in columns
+        if column.withheld and CROSS not in column.name
     ]
 
 
