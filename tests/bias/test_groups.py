@@ -108,6 +108,8 @@ def test_columns_are_crossed_and_a_missing_value_stays_missing() -> None:
     assert read_columns(some, ["gender x race"]) == {"gender x race": ["m x w", "f x b", None]}
     with pytest.raises(DataError, match="crosses a column with itself"):
         read_columns(some, ["gender x gender"])
+    with pytest.raises(DataError, match="'gender x race' was named twice"):
+        read_columns(some, ["gender x race", "gender", "race  x gender"])
     with pytest.raises(DataError, match="no group column 'age'"):
         read_columns(some, ["gender x age"])
     many = [f"{i} x {j}" for i in range(40) for j in range(5)]
