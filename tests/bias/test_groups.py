@@ -106,6 +106,8 @@ def test_columns_are_crossed_and_a_missing_value_stays_missing() -> None:
         )
     ]
     assert read_columns(some, ["gender x race"]) == {"gender x race": ["m x w", "f x b", None]}
+    odd = [ImageRecord(id="0", source=Path("nowhere"), attributes={" a x b": "1"})]
+    assert read_columns(odd, " a x b") == {" a x b": ["1"]}  # its own name, spaces and all
     with pytest.raises(DataError, match="crosses a column with itself"):
         read_columns(some, ["gender x gender"])
     with pytest.raises(DataError, match="'gender x race' was named twice"):

@@ -224,7 +224,7 @@ def _crossed(records: Sequence[ImageRecord], name: str) -> list[str | None]:
 
 def _parts(records: Sequence[ImageRecord], name: str) -> list[str]:
     """The columns that are crossed; one whose own name looks like a crossing is itself."""
-    known = CROSS in name and any(name in record.attributes for record in records)
+    known = any(name in record.attributes for record in records)
     return [name] if known else [part.strip() for part in name.split(CROSS)]
 
 
