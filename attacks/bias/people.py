@@ -19,7 +19,7 @@ from attacks.bias.groups.columns import (
     read_attribute,
     read_columns,
 )
-from attacks.bias.groups.notes import repeated, spelt_twice, uncompared
+from attacks.bias.groups.notes import perhaps_missing, repeated, spelt_twice, uncompared, withheld
 from attacks.bias.groups.strata import check_controls, strata_ids
 from attacks.bias.groups.suppression import protect
 from attacks.bias.inputs.cards import Card, read_card
@@ -103,7 +103,7 @@ class People:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know about the data, without any id."""
-        return (*self.remarks, *uncompared(self.columns))
+        return (*self.remarks, *uncompared(self.columns), *withheld(self.columns))
 
     @property
     def cluster_column(self) -> str | None:
@@ -229,6 +229,7 @@ def read_people(
             *data.notes,
             *([] if clusters is not None else repeated(records)),
             *spelt_twice(annotations.groups),
+            *perhaps_missing(annotations.groups),
         ),
         **annotations.parts(),
     )

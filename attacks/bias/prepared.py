@@ -15,10 +15,12 @@ from attacks.bias.evidence.answers import (
 )
 from attacks.bias.evidence.embed import embed
 from attacks.bias.groups.vocabulary import read_truth
+from attacks.bias.inputs.cards import DRAWN_PEOPLE, read_card
 from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.retrieval import resolve_k
 from attacks.bias.people import People, read_people
 from attacks.bias.probe import ProbeOptions, Sample
+from attacks.bias.probes.registry import get_probe
 from attacks.bias.probes.word_lists import check_words
 from attacks.bias.sections.illustrations import check_images
 from attacks.bias.sections.planted import Planted, planted_truth
@@ -51,6 +53,13 @@ class Prepared:
     options: ProbeOptions
     planted: tuple[Planted, ...]
     people: People
+
+    @property
+    def judged(self) -> bool:
+        """Whether what was planted is looked for: a truth that was named, or images of the drawn
+        people that the bundled model was taught on. In other images it need not be."""
+        card = self.people.card
+        return self.settings.planted is not None or card == read_card(DRAWN_PEOPLE)
 
     def provenance(self) -> dict[str, Any]:
         """What made the answers, for the manifest."""
@@ -154,6 +163,8 @@ class Prepared:
             paired: Whether another model is asked about the same images.
         """
         truth, unread = read_truth(people.records)
+        if not any(get_probe(name).parts for name in self.questions):
+            unread = ()  # nothing asked compares an answer with what is annotated
         people = people.protected(find_parts(self.questions, truth))
         sample = Sample(
             columns=people.columns,

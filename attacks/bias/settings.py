@@ -164,7 +164,9 @@ class BiasAudit(Advance, Significance, Random, Inference, WordList, Output, Sour
     controls: Annotated[Columns, Flag(name="control")] = ()
     """Column within whose values group labels are permuted, so that what it explains (age, padding,
     source) is not counted as evidence about the groups; repeat for more."""
-    planted: Annotated[str | Path | None, Flag(default="that of the bundled model")] = None
+    planted: Annotated[
+        str | Path | None, Flag(default="that of the bundled model, for its drawn people")
+    ] = None
     """A model organism's planted.json to compare with."""
     k: Annotated[
         int | None,

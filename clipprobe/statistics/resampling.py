@@ -22,13 +22,16 @@ _CHUNK_CELLS = 4_000_000  # numbers of one chunk of draws: 32 MB as float64
 
 def nested(labels: Ints, clusters: Ints | None) -> bool:
     """Whether every cluster lies within one group (true without clusters)."""
-    if clusters is None or not len(labels):
-        return True
-    low = np.full(int(clusters.max()) + 1, np.iinfo(np.int64).max)
-    high = np.full(low.shape, -1)
+    return clusters is None or bool(_in_one(labels, clusters).all())
+
+
+def _in_one(labels: Ints, clusters: Ints) -> NDArray[np.bool_]:
+    """Whether the cluster of each image lies within one group, ``(n,)``."""
+    n_clusters = int(clusters.max(initial=-1)) + 1
+    low, high = np.full(n_clusters, np.iinfo(np.int64).max), np.full(n_clusters, -1)
     np.minimum.at(low, clusters, labels)
     np.maximum.at(high, clusters, labels)
-    return bool((low[clusters] == high[clusters]).all())
+    return np.asarray((low == high)[clusters])
 
 
 def bootstrap_weights(
@@ -64,40 +67,45 @@ def permuted_labels(
 ) -> Iterator[Labels]:
     """Group labels under the null that groups do not matter, in chunks ``(b, n)``.
 
-    Without clusters the labels are shuffled over images; with clusters inside groups whole
-    clusters change their label; where clusters span groups the labels are shuffled within each
-    cluster, which holds whatever is common to a cluster fixed.
+    Without clusters the labels are shuffled over images. Clusters that lie inside one group change
+    their label as a whole, among each other; in a cluster that spans groups the labels are shuffled
+    over its own images, which holds whatever is common to it fixed.
 
     Args:
         strata: ``(n,)``: labels are shuffled within each stratum only (a conditional permutation
             test: what the strata explain is not evidence against the null).
     Raises:
-        DataError: a cluster lies in several strata, so it cannot change its label as a whole.
+        DataError: a cluster lies in several strata, so it cannot change its label as a whole. Where
+            other clusters span groups it keeps its label, unless most clusters are such.
     """
     small = labels.astype(np.int8)
-    if clusters is not None and nested(labels, clusters):
-        of_cluster = np.zeros(int(clusters.max()) + 1, dtype=np.int8)
-        of_cluster[clusters] = small
-        stratum = np.zeros(len(of_cluster), dtype=np.int64)
-        if strata is not None:
-            if not nested(strata, clusters):
-                raise DataError(
-                    "A cluster lies in several strata of the control columns: control for what "
-                    "is the same for all images of a cluster."
-                )
-            stratum[clusters] = strata
-        blocks = [np.flatnonzero(stratum == s) for s in np.unique(stratum)]
-        for rows in chunk_rows(n_permutations, len(labels)):
-            yield _shuffled(of_cluster, blocks, rows, rng)[:, clusters]
-        return
-    keys = np.zeros((len(labels), 2), dtype=np.int64)
-    for place, ids in enumerate((clusters, strata)):
-        if ids is not None:
-            keys[:, place] = ids
-    _, block = np.unique(keys, axis=0, return_inverse=True)
-    blocks = [np.flatnonzero(block.ravel() == b) for b in range(int(block.max(initial=-1)) + 1)]
+    units = np.arange(len(labels)) if clusters is None else clusters
+    within = np.zeros_like(labels) if strata is None else strata
+    whole = np.zeros(len(labels), dtype=bool)
+    if clusters is not None:
+        whole = _in_one(labels, clusters)
+        several = whole & ~_in_one(within, clusters)
+        refused = len(np.unique(clusters[several]))
+        if refused and (whole.all() or 2 * refused > len(np.unique(clusters))):
+            raise DataError(
+                "A cluster lies in several strata of the control columns: control for what "
+                "is the same for all images of a cluster."
+            )
+        whole = whole & ~several
+    rest = np.flatnonzero(~whole)
+    names, first, place = np.unique(units[whole], return_index=True, return_inverse=True)
+    of_cluster, stratum = small[whole][first], within[whole][first]
+    clusters_of = [np.flatnonzero(stratum == s) for s in np.unique(stratum)]
+    keys = np.stack([np.zeros_like(rest) if clusters is None else units[rest], within[rest]])
+    _, block = np.unique(keys, axis=1, return_inverse=True)
+    images_of = [np.flatnonzero(block.ravel() == b) for b in range(int(block.max(initial=-1)) + 1)]
     for rows in chunk_rows(n_permutations, len(labels)):
-        yield _shuffled(small, blocks, rows, rng)
+        permuted = np.empty((rows, len(labels)), dtype=np.int8)
+        if len(names):
+            permuted[:, whole] = _shuffled(of_cluster, clusters_of, rows, rng)[:, place]
+        if len(rest):
+            permuted[:, rest] = _shuffled(small[rest], images_of, rows, rng)
+        yield permuted
 
 
 def _shuffled(

@@ -5,13 +5,15 @@ What is traced is named in a word: the *gap*, the *score*.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from clipprobe.arrays import missing
 from clipprobe.figures.tracing import removal_chart
 from clipprobe.report import Block, Chart, Intervals, Lead, Table
 from clipprobe.report.opening import MOST_ROWS
-from clipprobe.report.words import amount, chance_of, is_defined, side_of, value_of
+from clipprobe.report.words import amount, chance_of, is_defined, parts_of, side_of, value_of
 from clipprobe.statistics import Estimate
 from clipprobe.tracing.sizes import ENOUGH
 
@@ -29,11 +31,11 @@ CONTROL = (
 
 def beside_random(one: Removal, what: str) -> str:
     """What the share of a removal means, and what random sets remove."""
+    tested = "" if math.isnan(one.p) else f" (p {one.p:.3f})"
     return (
         f"share of the {what} that is gone without them; "
         f"{len(one.random)} random sets of as many units of the same hook points "
-        f"remove {one.random.mean():.2f} on average and {one.random.max():.2f} at most "
-        f"(p {one.p:.3f})"
+        f"remove {one.random.mean():.2f} on average and {one.random.max():.2f} at most{tested}"
     )
 
 
@@ -49,10 +51,11 @@ def removal_lead(
     """
     chosen = [row for row in removals if row["chosen"] and is_defined(row["removed"])]
     best = max(chosen, key=lambda row: value_of(row["removed"]), default=None)
-    size = f"The {what} is {amount(score)}{unit} on the half that measures."
+    small = max((abs(x) for x in parts_of(score)[:3] if not missing(x)), default=1.0) < 0.1
+    size = f"The {what} is {amount(score, 3 if small else 2)}{unit} on the half that measures."
     if side_of(score) == 0:
         verdict, evidence = (
-            f"There is no {what} to explain: {named} is not told from 0",
+            f"No {what} is shown: {named} is not told from 0",
             f"{size} What follows ranks units by noise.",
         )
     elif best is None:

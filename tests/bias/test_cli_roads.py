@@ -6,6 +6,7 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -94,11 +95,53 @@ def test_a_choice_that_nothing_uses_is_refused(table: Path, tmp_path: Path) -> N
         assert not (tmp_path / "run").exists()
 
 
+def test_values_that_no_label_names_are_told_where_accuracy_is_asked_only(tmp_path: Path) -> None:
+    path, rng = tmp_path / "t.csv", np.random.default_rng(0)
+    rows = ["id,perceived_gender,a photo of a judge,a photo of a cook"]
+    for i in range(90):
+        one, other = rng.normal(size=2)
+        rows.append(f"{i}.jpg,{('woman', 'man', 'nonbinary')[i % 3]},{one:.3f},{other:.3f}")
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    words = tmp_path / "words.txt"
+    words.write_text("judge\ncook\n")
+    called = audit(
+        "--predictions", path, "--groups", "perceived_gender", "--words", words, "--template",
+        "a photo of a {}", "--out", tmp_path / "run",
+    )  # fmt: skip
+    assert called.exit_code == 0, called.output
+    assert "Accuracy on gender" not in called.output
+    assert "Accuracy on gender" not in (tmp_path / "run/report.md").read_text("utf-8")
+
+
+def test_a_headline_is_over_the_column_that_shows_most_images(tmp_path: Path) -> None:
+    """Six images of a third gender withhold a whole group, beside a column without small ones."""
+    path = tmp_path / "p.csv"
+    rows = ["id,perceived_gender,site,prediction"]
+    for i in range(146):
+        gender = "nonbinary" if i < 6 else ("man", "woman")[i % 2]
+        said = gender if i % 4 or i < 6 else "man"
+        rows.append(f"{i}.jpg,{gender},{('north', 'south')[i // 2 % 2]},a photo of a "
+                    f"white {'man' if said == 'nonbinary' else said}")  # fmt: skip
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    called = audit(
+        "--predictions", path, "--groups", "perceived_gender", "--groups", "site", "--probe",
+        "clip-section-7", "--out", tmp_path / "run",
+    )  # fmt: skip
+    assert called.exit_code == 0, called.output
+    summary = json.loads((tmp_path / "run/summary.json").read_text("utf-8"))
+    [hidden] = summary["groups"]["perceived_gender"]["withheld"]
+    said = " ".join(called.stderr.split())
+    assert f"By perceived gender '{hidden}' cannot be shown" in said
+    assert "images of such small groups are left out of the table" in said
+    first = next(row for row in summary["headline"] if row["name"].startswith("gender accuracy"))
+    assert first["estimate"]["n"] == 140 and "compared by site" in first["meaning"]
+
+
 def test_what_a_reader_must_know_of_the_data_is_said(tmp_path: Path) -> None:
     path = tmp_path / "said.csv"
     rows = ["id,perceived_gender,age,person_id,prediction"]
     for i in range(120):
-        gender = ("Woman", "woman", "man")[i % 3]
+        gender = ("Woman", "woman", "man", "n/a")[i % 4]
         rows.append(f"{i}.jpg,{gender},{'old' if i < 5 else 'young'},p{i // 2},a photo of a man")
     path.write_text("\n".join(rows) + "\n", encoding="utf-8")
     asked = ("--predictions", path, "--groups", "perceived_gender", "--groups", "age", "--probe",
@@ -106,8 +149,9 @@ def test_what_a_reader_must_know_of_the_data_is_said(tmp_path: Path) -> None:
     called = audit(*asked, "--out", tmp_path / "run")
     assert called.exit_code == 0, called.output
     for message in (
-        "120 images share their 'person_id' with another (60 values",
+        "Images share their 'person_id' with others, so they are not independent",
         "spells a value in several ways ('Woman', 'woman')",
+        "has the value 'n/a', which is taken for a group",
         "By annotated age nothing can be compared: 1 of its 2 groups can be shown",
     ):
         assert message in " ".join(called.stderr.split())

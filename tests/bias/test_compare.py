@@ -13,6 +13,7 @@ import pytest
 from scipy import stats
 from typer.testing import CliRunner
 
+import clipprobe
 from attacks.bias import Settings, audit_bias, make_column
 from attacks.bias.measures.cells import Key
 from attacks.bias.measures.rates import rate_cells
@@ -132,6 +133,16 @@ def test_one_model_against_itself_does_not_differ(folder: Path, tmp_path: Path) 
     )  # fmt: skip
     values = [r["difference"]["value"] for r in run.summary["differences"]]
     assert values == [0.0] * len(values) and run.summary["n_differ"] == 0
+
+
+def test_a_second_model_that_was_taught_what_is_measured_is_named_as_such(
+    folder: Path, tmp_path: Path
+) -> None:
+    run = audit_bias(
+        RednessClip(), folder, GROUPS, against=clipprobe.load(), out=tmp_path / "r",
+        words=WORDS, limit=60, **(QUICK | {"k": 20}),
+    )  # fmt: skip
+    assert any("model organism" in limit for limit in run.summary["limits"])
 
 
 def test_two_models_need_images(tmp_path: Path) -> None:

@@ -126,6 +126,29 @@ def test_clusters_that_span_groups_are_permuted_within() -> None:
     assert blocked.p == pytest.approx(1 / 401) and ignored.p > 0.1
 
 
+def test_one_cluster_that_spans_groups_does_not_take_the_test_away() -> None:
+    """One image of one person is annotated otherwise than the person's other images."""
+    rng = np.random.default_rng(6)
+    people = np.repeat(np.arange(60), 4)
+    values = ["a" if p % 2 else "b" for p in people]
+    scores = (rng.normal(size=60) + 2.0 * (np.arange(60) % 2))[people][:, None]
+    clean = run(scores, values, clusters=people).select("association d")[0]
+    values[0] = "a"
+    found = run(scores, values, clusters=people).select("association d")[0]
+    assert clean.p == found.p == pytest.approx(1 / 401)
+    assert found.null_mean == pytest.approx(0, abs=0.1)  # of what groups do not explain
+    assert found.null_high == pytest.approx(clean.null_high, rel=0.2)
+    assert found.value < -1
+    noise = [
+        run(rng.normal(size=60)[people][:, None], values, clusters=people)
+        .select("association d")[0].p
+        for _ in range(60)
+    ]  # fmt: skip
+    assert np.mean(np.array(noise) <= 0.1) < 0.25 and np.median(noise) == pytest.approx(
+        0.5, abs=0.2
+    )
+
+
 def test_a_word_that_all_images_share_leaves_the_mean_undefined_not_smaller() -> None:
     scores = np.column_stack([np.zeros(80), np.random.default_rng(0).normal(size=80)])
     found = run(scores, ["a", "b"] * 40)

@@ -151,7 +151,7 @@ def test_the_command_writes_beside_the_run_and_refuses_other_runs(
     out = tmp_path / "card.json"
     called = CliRunner().invoke(app, ["export-card", str(run.path), "--out", str(out), "--json"])
     assert called.exit_code == 0 and json.loads(called.stdout) == {"model_card": str(out)}
-    again = export_model_card(run, tmp_path / "again.json")
+    again = export_model_card(str(run.path), tmp_path / "again.json")
     assert out.read_bytes() == again.read_bytes()
     other = Run.open(tmp_path / "other", kind="atlas", config={})
     other.finish(counts={"used": 0}, seed=0)

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import clipprobe
+from attacks.bias.evidence.answers import LabelSet
 from attacks.bias.gap import explain_gap
 from attacks.bias.gap.task import gap_task
 from attacks.bias.groups.columns import make_column
@@ -81,6 +82,47 @@ def test_the_planted_neuron_is_ranked_first_and_carries_the_gap(
         assert (run.path / name).read_bytes() == (again.path / name).read_bytes()
 
 
+def test_copies_of_an_image_do_not_narrow_the_gap(planted: Any, tmp_path: Path) -> None:
+    """Every drawing is there three times: the interval is that of whole drawings, drawn anew."""
+    folder, rng, rows = tmp_path / "copies", np.random.default_rng(1), []
+    folder.mkdir()
+    for i in range(24):
+        pixels = rng.normal([100 + 20 * (i % 2), 128, 128], 40, (32, 32, 3)).clip(0, 255)
+        pixels[: 4 + i] //= 2  # drawings differ more than pixels do
+        for copy in range(3):
+            name = f"{i:02d}-{copy}.png"
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / name)
+            rows.append({"file_name": name, "gender": "ab"[i % 2], "drawing": f"d{i:02d}"})
+    with (folder / "metadata.csv").open("w", newline="") as handle:
+        writer = csv.DictWriter(handle, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    run = explain_gap(
+        planted, folder, "gender", "judge", "b", out=tmp_path / "gap", words=WORDS,
+        clusters="drawing", kinds=["head"], n_random=20, n_boot=400,
+    )  # fmt: skip
+    labels, drawings = [r["gender"] for r in rows], np.array([int(r["drawing"][1:]) for r in rows])
+    texts = LabelSet(name="words", labels=WORDS, templates=run.summary["templates"]).vectors(
+        planted.encode_texts, planted
+    )
+    column = make_column("gender", labels)
+    task = gap_task(texts, WORDS, "judge", column, "b", clusters=drawings, seed=0)
+    scores = planted.encode_images([folder / r["file_name"] for r in rows]) @ task.score.direction
+    sides = [
+        np.array([scores[drawings == d].mean() for d in sorted(set(drawings[~task.fit & side]))])
+        for side in (np.array(labels) == "b", np.array(labels) == "a")
+    ]
+    drawn = [rng.choice(one, (4000, len(one))).mean(axis=1) for one in sides]
+    low, high = np.percentile(drawn[0] - drawn[1], [2.5, 97.5])
+    gap = run.summary["gap"]
+    assert np.isclose(gap["value"], sides[0].mean() - sides[1].mean(), atol=1e-6)
+    assert np.isclose(gap["high"] - gap["low"], high - low, rtol=0.2), (gap, low, high)
+    assert "clusters" in gap["method"]
+    told = not gap["low"] <= 0 <= gap["high"]
+    assert all((r["removed"]["value"] is not None) == told for r in run.summary["removals"])
+    assert "nan" not in " ".join(row["meaning"] for row in run.summary["headline"])
+
+
 def test_a_contribution_is_what_removing_a_weak_unit_changes(planted: Any, people: Path) -> None:
     """To first order: for units that change little, contribution and ablation agree."""
     images = [Image.open(people / f"{i:02d}.png").convert("RGB") for i in range(24)]
@@ -133,6 +175,9 @@ def test_what_cannot_be_explained_is_said(planted: Any, people: Path, tmp_path: 
     column = make_column("g", ["a"] * 12 + ["b"] * 12)
     with pytest.raises(DataError, match="each needs 10"):
         gap_task(np.eye(4), WORDS, "judge", column, "b", clusters=None, seed=0)
+    column, people = make_column("g", ["a"] * 60 + ["b"] * 60), np.arange(120) // 30
+    with pytest.raises(DataError, match=r"only 1 cluster on one side of 'b'.*needs 5"):
+        gap_task(np.eye(4), WORDS, "judge", column, "b", clusters=people, seed=0)
 
 
 def test_projection_follows_the_paper() -> None:
@@ -170,6 +215,25 @@ def test_aligned_d_is_zero_without_association_and_falls_when_it_is_taken_away()
     change = aligned_change(halves_of(column, fit, n_boot=300), noise + lean, noise)
     assert change.before.low > 0.5 and change.difference.high < -0.3
     assert change.after.low < 0 < change.after.high
+
+
+def test_few_clusters_give_a_value_without_an_interval() -> None:
+    """Two people of each group: on the scoring half one, of whom no resample differs."""
+    from attacks.bias.mitigation.separability import separability_change
+
+    rng, people = np.random.default_rng(4), np.arange(400) // 100
+    column = make_column("perceived_gender", ["ab"[p // 2] for p in people])
+    halves = halves_of(column, people % 2 == 0, people, n_boot=100)
+    scores = rng.normal(size=(400, 6)) + column.labels[:, None] * np.arange(6)
+    for change in (
+        aligned_change(halves, scores, 0.5 * scores),
+        separability_change(halves, scores, scores[:, ::-1].copy()),
+    ):
+        for one in (change.before, change.after, change.difference):
+            assert np.isfinite(one.value) and np.isnan(one.low) and np.isnan(one.high)
+            assert one.reason.startswith("only 1 cluster of a group")
+    many = halves_of(column, np.arange(400) % 2 == 0, np.arange(400) // 2 % 20, n_boot=100)
+    assert aligned_change(many, scores, scores).before.low > 0
 
 
 def test_a_mitigation_run_reports_effect_cost_and_side_effect(
@@ -211,6 +275,25 @@ def test_a_mitigation_run_reports_effect_cost_and_side_effect(
             planted, people, "perceived_gender", out=tmp_path / "x", words=WORDS,
             group_prompts={"c": "a c"},
         )  # fmt: skip
+
+
+def test_images_of_a_hidden_group_are_in_no_number_of_a_mitigation(
+    planted: Any, people: Path, tmp_path: Path
+) -> None:
+    """Five of sixty are of a third group: neither 60 nor the scoring half tells how many."""
+    labels = tmp_path / "labels.csv"
+    rows = [f"{i:02d}.png,{'c' if i >= 55 else 'ab'[i % 2]},p{i // 2}" for i in range(60)]
+    labels.write_text("\n".join(["file_name,hue,person", *rows]) + "\n", encoding="utf-8")
+    run = mitigate_bias(
+        planted, people, "hue", labels=labels, out=tmp_path / "run", words=WORDS,
+        methods=["projection"], n_boot=100,
+    )  # fmt: skip
+    scored = run.summary["methods"][0]["changes"][0]["before"]["n"]
+    assert run.summary["n"] == {"pictures": 55, "scored": scored, "failed": 0}
+    assert run.manifest["counts"]["used"] == 55
+    text = run.file("report.md").read_text(encoding="utf-8")
+    assert f"Scored on {scored} of 55 images" in text and "share their 'person' with" in text
+    assert not re.search(r"\b60 images|of 60\b", text)
 
 
 def _the_edits_do_what_was_measured(

@@ -84,7 +84,10 @@ def test_unknown_columns_are_named_beside_those_there_are() -> None:
 def test_a_mapping_must_name_images_of_the_data_set() -> None:
     some = records(["x", "y"])
     assert read_columns(some, {"000.png": "woman"}) == {"annotated_group": ["woman", None]}
-    with pytest.raises(DataError, match=r"1 of the 2 ids .* 'z.png'.*labels and images must match"):
+    with pytest.raises(
+        DataError,
+        match=r"1 of the 2 ids .* 'z.png'; an image of it is '000.png'.*images must match",
+    ):
         read_columns(some, {"000.png": "woman", "z.png": "man"})
 
 
@@ -103,8 +106,12 @@ def test_columns_are_crossed_and_a_missing_value_stays_missing() -> None:
         )
     ]
     assert read_columns(some, ["gender x race"]) == {"gender x race": ["m x w", "f x b", None]}
+    odd = [ImageRecord(id="0", source=Path("nowhere"), attributes={" a x b": "1"})]
+    assert read_columns(odd, " a x b") == {" a x b": ["1"]}  # its own name, spaces and all
     with pytest.raises(DataError, match="crosses a column with itself"):
         read_columns(some, ["gender x gender"])
+    with pytest.raises(DataError, match="'gender x race' was named twice"):
+        read_columns(some, ["gender x race", "gender", "race  x gender"])
     with pytest.raises(DataError, match="no group column 'age'"):
         read_columns(some, ["gender x age"])
     many = [f"{i} x {j}" for i in range(40) for j in range(5)]

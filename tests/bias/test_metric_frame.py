@@ -30,6 +30,11 @@ def sample(n: int = 600) -> tuple[np.ndarray, dict[str, list[str]]]:
     return hits, {"perceived_race": race.tolist(), "perceived_gender": gender.tolist()}
 
 
+def test_no_row_of_a_single_image_is_printed() -> None:
+    text = repr(disaggregate(*sample()))
+    assert "overall=" in text and "hits" not in text and "groups=" not in text
+
+
 @pytest.mark.parametrize("names", [("perceived_race",), ("perceived_race", "perceived_gender")])
 def test_rates_equal_fairlearns(names: tuple[str, ...]) -> None:
     hits, groups = sample()

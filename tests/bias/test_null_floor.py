@@ -11,6 +11,7 @@ import pytest
 from scipy.stats import hypergeom
 
 from attacks.bias import Settings, evaluate, make_column
+from attacks.bias.measures.subjects import floor
 
 FAIRFACE = Path(__file__).parents[3] / "shared/data/fairface/fairface_label_val.csv"
 
@@ -83,3 +84,11 @@ def test_the_published_floors_of_fairface(
         assert cell.null_mean == pytest.approx(mean, abs=0.02)
         # The 95th percentile of age jumps by 0.06 with one image of its smallest group.
         assert high is None or cell.null_high == pytest.approx(high, abs=0.02)
+
+
+def test_an_excess_of_nothing_is_printed_as_0() -> None:
+    """Where every draw is the value itself its mean is off in the last bits."""
+    value = float(np.log(1.3))
+    cells = floor(value, np.full(999, value))
+    assert np.full(999, value).mean() != value and cells["excess"] == 0.0
+    assert floor(0.5, np.zeros(9))["excess"] == 0.5

@@ -10,8 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from attacks.bias import Settings, evaluate, make_column
+import clipprobe
+from attacks.bias import Settings, audit_bias, evaluate, make_column
+from attacks.bias.inputs import write_embeddings
 from attacks.bias.sections.planted import Planted, compare, read_planted, recovery
+from clipprobe import Edit
+from clipprobe.edits import Projection
 from clipprobe.errors import DataError
 from clipprobe.statistics import wilson
 
@@ -153,3 +157,36 @@ def test_a_hidden_group_is_not_tested_beside_others_that_are_compared() -> None:
     compared = compare(found, truth)
     assert [c.verdict for c in compared] == ["not tested"] * 3
     assert recovery(compared) == (wilson(0, 0), wilson(0, 0))
+
+
+def test_what_was_planted_is_looked_for_among_drawn_people_only(tmp_path: Path) -> None:
+    """Of other images the share found, and of controls flagged, says nothing about the audit."""
+    clip = clipprobe.load()
+    ids, rng = [str(i) for i in range(60)], np.random.default_rng(0)
+    vectors = rng.normal(size=(60, clip.d_embed)).astype(np.float32)
+    path = write_embeddings(tmp_path / "e.npz", ids, vectors)
+    rows = [f"{i},{('man', 'woman')[i % 2]}" for i in range(60)]
+    (tmp_path / "l.csv").write_text("\n".join(["id,perceived_gender", *rows]) + "\n")
+    texts = {}
+    for name, card in (("others", None), ("drawn", "clipprobe-people")):
+        run = audit_bias(
+            clip, embeddings=path, labels=tmp_path / "l.csv", groups=["perceived_gender"],
+            card=card, n_boot=100, n_permutations=100, out=tmp_path / name,
+        )  # fmt: skip
+        texts[name] = run.file("report.md").read_text(encoding="utf-8")
+        named = [row["name"] for row in run.summary["headline"]]
+        assert ("balanced controls flagged" in named) == (card is not None)
+        assert len(run.summary["planted"]) == (20 if card else 0)
+        assert any("model organism" in limit for limit in run.summary["limits"])
+        assert any("not looked for" in note for note in run.summary["notes"]) == (card is None)
+    assert "Check: of the associations" in texts["drawn"]
+    edit = Edit(Projection.dropping([0], clip.d_embed), name="one dimension less")
+    run = audit_bias(
+        edit.of(clip), embeddings=path, labels=tmp_path / "l.csv",
+        groups=["perceived_gender"], card="clipprobe-people", n_boot=100, n_permutations=100,
+        out=tmp_path / "edited",
+    )  # fmt: skip
+    assert run.summary["planted"] == []  # another truth; yet the model was taught all the same
+    assert any("model organism" in limit for limit in run.summary["limits"])
+    assert "Nothing was planted" not in run.file("report.md").read_text(encoding="utf-8")
+    assert "Check:" not in texts["others"] and "Nothing was planted" not in texts["others"]

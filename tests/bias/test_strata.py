@@ -49,6 +49,22 @@ def test_permuted_labels_keep_every_stratum_as_it_is() -> None:
         list(permuted_labels(labels, clusters, 1, generator(0), rng.integers(0, 2, 90)))
 
 
+def test_clusters_of_one_group_move_whole_beside_those_that_span_groups() -> None:
+    """Cluster 0 spans groups; 1 and 2 lie in several strata, and so keep their label."""
+    clusters = np.repeat(np.arange(20), 3)
+    labels, strata = (np.arange(20) % 2)[clusters], (np.arange(20) // 10)[clusters]
+    labels[0], strata[[3, 6]] = 1, 1
+    rows = np.concatenate(list(permuted_labels(labels, clusters, 200, generator(0), strata)))
+    assert all((row[3:9] == labels[3:9]).all() for row in rows)
+    assert Counter(map(tuple, rows[:, :3].tolist())).keys() == {(1, 0, 0), (0, 1, 0), (0, 0, 1)}
+    later = rows[:, 9:].reshape(200, 17, 3)
+    assert (later == later[:, :, :1]).all() and 0.3 < later[:, 0, 0].mean() < 0.7
+    assert (later[:, :7, 0].sum(axis=1) == 4).all() and (later[:, 7:, 0].sum(axis=1) == 5).all()
+    strata = np.tile([0, 1, 0], 20)
+    with pytest.raises(DataError, match="cluster lies in several strata"):
+        list(permuted_labels(labels, clusters, 1, generator(0), strata))
+
+
 def test_what_age_explains_is_not_flagged_within_ages() -> None:
     gender, age, scores = confounded()
     column = make_column("perceived_gender", gender)

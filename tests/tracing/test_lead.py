@@ -36,5 +36,8 @@ def test_few_units_carry_a_score_only_beside_random_ones() -> None:
 
 
 def test_a_score_that_is_not_told_from_0_has_nothing_to_explain() -> None:
-    nothing = Estimate(value=0.0, low=-0.01, high=0.01, n=120, method="Welch")
-    assert verdict([removal(0.85, 0.7, 0.01, random=0.0)], nothing).startswith("There is no gap")
+    nothing = Estimate(value=-0.013, low=-0.024, high=0.003, n=120, method="Welch")
+    lead = removal_lead([removal(0.85, 0.7, 0.01, random=0.0)], nothing, what="gap",
+                        named="the gap", unit="")  # fmt: skip
+    assert lead.verdict == "No gap is shown: the gap is not told from 0"
+    assert "−0.013 [−0.024, 0.003]" in lead.evidence  # two decimals would print an end at 0

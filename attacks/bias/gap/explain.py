@@ -106,10 +106,10 @@ class _Gap:
         tracer = self.tracer(task, [images[i] for i in task.rows], run)
         ranked, removals, absent = tracer.all(settings.kinds)
         report = GapReport(
-            task=task, before=tracer.before, ranked=ranked, removals=removals, absent=absent,
-            heading=groups.heading, words=self.words, templates=self.templates,
-            n_boot=settings.n_boot, seed=settings.seed, provenance=clip.provenance(),
-            caveats=caveats_of(clip, people, self.people.notes),
+            task=task, before=tracer.before, weights=tracer.weights, ranked=ranked,
+            removals=removals, absent=absent, heading=groups.heading, words=self.words,
+            templates=self.templates, n_boot=settings.n_boot, seed=settings.seed,
+            provenance=clip.provenance(), caveats=caveats_of(clip, people, self.people.notes),
         )  # fmt: skip
         return report.outcome()
 

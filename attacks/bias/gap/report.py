@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from attacks.bias.gap.task import GapTask
+from attacks.bias.measures.subjects import percentile_interval
 from attacks.bias.sections.caveats import Caveats, limits_section, method_section, question_section
 from clipprobe.arrays import Floats
 from clipprobe.report import Block, Numbers, Page, Paragraph, Section, Warning
-from clipprobe.statistics import difference_of_means
+from clipprobe.report.words import side_of
+from clipprobe.statistics import Estimate, difference_of_means
 from clipprobe.study import Outcome
 from clipprobe.tracing.report import (
     CONTROL,
@@ -31,12 +36,14 @@ class GapReport:
     """An explained gap, ready to be written.
 
     ``before``: scores of the images with the model as it is, ``(n,)``. ``absent``: kinds of unit
-    that the model lacks -> why. ``heading``: the group column in words. ``caveats``: what is
-    known about the images.
+    that the model lacks -> why. ``weights``: resamples ``(n_boot, n_measuring)`` of the measuring
+    half, clusters whole. ``heading``: the group column in words. ``caveats``: what is known about
+    the images.
     """
 
     task: GapTask
     before: Floats
+    weights: Floats
     ranked: Sequence[Contributions]
     removals: Sequence[Removal]
     absent: Mapping[str, str]
@@ -63,15 +70,7 @@ class GapReport:
 
     def summary(self) -> dict[str, Any]:
         """The content of ``summary.json``."""
-        task, before, half = self.task, self.before, ~self.task.fit
-        inside = task.score.inside
-        assert inside is not None
-        gap = difference_of_means(
-            before[half & inside],
-            before[half & ~inside],
-            n_boot=self.n_boot,
-            seed=self.seed,
-        )
+        task, half, gap = self.task, ~self.task.fit, self.gap()
         return {
             "kind": "bias-gap",
             "headline": _headline(gap, self.removals),
@@ -92,6 +91,32 @@ class GapReport:
             "absent": dict(self.absent),
             **self.caveats.summary,
         }
+
+    def gap(self) -> Estimate:
+        """The gap on the measuring half; images of one cluster are resampled together."""
+        task, before, half = self.task, self.before, ~self.task.fit
+        inside = task.score.inside
+        assert inside is not None
+        if len(np.unique(task.clusters)) == len(task.clusters):
+            return difference_of_means(
+                before[half & inside],
+                before[half & ~inside],
+                n_boot=self.n_boot,
+                seed=self.seed,
+            )
+        draws = task.score.values(before, half, self.weights)
+        low, high = percentile_interval(draws, 0.95)
+        defined = low < high
+        return Estimate(
+            value=task.score.value(before, half),
+            low=low if defined else math.nan,
+            high=high if defined else math.nan,
+            n=int(half.sum()),
+            method=f"percentile bootstrap of clusters within groups, {len(draws)} draws, 95 %",
+            reason=""
+            if defined
+            else "no interval: a resample left a group empty, or all gave the same value",
+        )
 
     def page(self, summary: Mapping[str, Any]) -> Page:
         """The report, from the summary as it is on disk."""
@@ -148,7 +173,7 @@ def _sections(
         ),
         Numbers([(h["name"], h["estimate"], h["meaning"]) for h in summary["headline"]]),
     ]
-    if summary["gap"]["low"] <= 0 <= summary["gap"]["high"]:
+    if side_of(summary["gap"]) == 0:
         opening.append(
             Warning(
                 "The gap is not told from 0 on the half that measures, so no share of it is given: "

@@ -22,6 +22,8 @@ from clipprobe.errors import DataError, nearest
 from clipprobe.tracing import Score
 from clipprobe.tracing.split import halves
 
+LEAST_CLUSTERS = 5  # on each side of each half
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GapTask:
@@ -68,6 +70,16 @@ def gap_task(
     rows = np.flatnonzero(column.labels >= 0)
     inside = column.labels[rows] == column.levels.index(group)
     members = (rows if clusters is None else clusters[rows]).astype(np.int64)
+    fit = halves(inside, members, seed, what=repr(group))
+    fewest = min(
+        len(np.unique(members[half & side])) for half in (fit, ~fit) for side in (inside, ~inside)
+    )
+    if fewest < LEAST_CLUSTERS:
+        raise DataError(
+            f"A half of the images has only {fewest} cluster{'s' if fewest > 1 else ''} on one "
+            f"side of {group!r}: what they have in common would pass for the gap, so each half "
+            f"needs {LEAST_CLUSTERS} of both."
+        )
     return GapTask(
         word=word,
         group=group,
@@ -77,7 +89,7 @@ def gap_task(
         rows=rows.astype(np.int64),
         score=Score(name="the gap", direction=direction, inside=inside),
         clusters=members,
-        fit=halves(inside, members, seed, what=repr(group)),
+        fit=fit,
     )
 
 

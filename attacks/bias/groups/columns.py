@@ -203,7 +203,8 @@ def read_columns(records: Sequence[ImageRecord], groups: GroupSpec) -> dict[str,
     names = [groups] if isinstance(groups, str) else list(groups)
     if not names:
         raise DataError("No group column was named: say which column holds the annotated groups.")
-    twice = sorted({name for name in names if names.count(name) > 1})
+    crossed = [sorted(_parts(records, name)) for name in names]  # "a x b" is "b x a"
+    twice = sorted(name for name, own in zip(names, crossed, strict=True) if crossed.count(own) > 1)
     if twice:
         raise DataError(f"The group column {twice[0]!r} was named twice: name it once.")
     return {name: _crossed(records, name) for name in names}
@@ -211,8 +212,7 @@ def read_columns(records: Sequence[ImageRecord], groups: GroupSpec) -> dict[str,
 
 def _crossed(records: Sequence[ImageRecord], name: str) -> list[str | None]:
     """One column, or the intersection of several: no value where one of them has none."""
-    known = {key for record in records for key in record.attributes}
-    parts = [name] if name in known else [part.strip() for part in name.split(CROSS)]
+    parts = _parts(records, name)
     if len(set(parts)) < len(parts):
         raise DataError(f"The group column {name!r} crosses a column with itself: name two.")
     values = [read_attribute(records, part, "group") for part in parts]
@@ -220,6 +220,12 @@ def _crossed(records: Sequence[ImageRecord], name: str) -> list[str | None]:
         CROSS.join(part for part in row if part) if all(row) else None
         for row in zip(*values, strict=True)
     ]
+
+
+def _parts(records: Sequence[ImageRecord], name: str) -> list[str]:
+    """The columns that are crossed; one whose own name looks like a crossing is itself."""
+    known = any(name in record.attributes for record in records)
+    return [name] if known else [part.strip() for part in name.split(CROSS)]
 
 
 def read_attribute(records: Sequence[ImageRecord], name: str, role: str) -> list[str | None]:
@@ -255,6 +261,7 @@ def _from_mapping(
     if strangers:
         raise DataError(
             f"{len(strangers)} of the {len(groups)} ids with a group are not an image of the data "
-            f"set (the first is {strangers[0]!r}): labels and images must match."
+            f"set (the first is {strangers[0]!r}; an image of it is {min(ids, default='')!r}): "
+            "labels and images must match."
         )
     return [groups.get(record.id) for record in records]

@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from attacks.bias.groups.columns import SHOW_FROM, GroupColumn
+from attacks.bias.groups.columns import CROSS, SHOW_FROM, GroupColumn
 
 if TYPE_CHECKING:
     from clipprobe.data import ImageRecord
 
 # Columns that usually say what is pictured, so that its images are not independent.
 _IDENTITY = ("person", "person_id", "subject", "subject_id", "identity", "individual", "drawing")
+# What tables write where nobody annotated anything.
+_NO_VALUE = frozenset({"na", "n/a", "nan", "none", "null", "nil", "unknown", "missing", "?", "-"})
 
 
 def uncompared(columns: Sequence[GroupColumn]) -> list[str]:
@@ -26,16 +28,28 @@ def uncompared(columns: Sequence[GroupColumn]) -> list[str]:
     ]
 
 
+def withheld(columns: Sequence[GroupColumn]) -> list[str]:
+    """Groups of whole columns, not of intersections, that are hidden for the sake of others."""
+    return [
+        f"By {column.heading} {', '.join(map(repr, column.withheld))} cannot be shown: less what "
+        f"other figures show it would give away a group below {SHOW_FROM}. It can be shown where "
+        "the images of such small groups are left out of the table."
+        for column in columns
+        if column.withheld and CROSS not in column.name
+    ]
+
+
 def repeated(records: Sequence[ImageRecord]) -> list[str]:
-    """Images that show one thing several times, where a column says so."""
+    """Images that show one thing several times, where a column says so.
+
+    Not how many: less the images that a report counts, it would be the size of what is hidden.
+    """
     for name in _IDENTITY:
         counts = Counter(v for record in records if (v := record.attributes.get(name)))
-        several = sum(n for n in counts.values() if n > 1)
-        if several and len(counts) > 1:
+        if len(counts) > 1 and max(counts.values()) > 1:
             return [
-                f"{several:,} images share their {name!r} with another ({len(counts):,} values in "
-                "all), so they are not independent and the intervals below are too narrow: name "
-                f"the column with --clusters {name}."
+                f"Images share their {name!r} with others, so they are not independent and the "
+                f"intervals below are too narrow: name the column with --clusters {name}."
             ]
     return []
 
@@ -53,4 +67,18 @@ def spelt_twice(annotations: Mapping[str, Sequence[str | None]]) -> list[str]:
             "each is counted as a group of its own. Correct the table if they mean the same."
             for one in sorted(sorted(same) for same in spellings.values() if len(same) > 1)
         ]
+    return notes
+
+
+def perhaps_missing(annotations: Mapping[str, Sequence[str | None]]) -> list[str]:
+    """Values of a column that usually say that there is none."""
+    notes = []
+    for name, values in annotations.items():
+        parts = {part.strip() for v in values if v for part in v.split(CROSS)}
+        doubtful = sorted(part for part in parts if part.casefold() in _NO_VALUE)
+        if doubtful:
+            notes.append(
+                f"The column {name!r} has the value {', '.join(map(repr, doubtful))}, which is "
+                "taken for a group: leave the cell empty where it means that nothing was annotated."
+            )
     return notes

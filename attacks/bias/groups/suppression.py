@@ -80,9 +80,14 @@ def protect(
         protected = [without(column, gone) for column in protected]
 
 
+def taking_part(columns: Sequence[GroupColumn]) -> NDArray[np.bool_]:
+    """Which images are in a shown group of some column, and so in some figure, ``(n,)``."""
+    return np.asarray(np.logical_or.reduce([column.labels >= 0 for column in columns]))
+
+
 def n_taking_part(columns: Sequence[GroupColumn]) -> int:
-    """Images that are in a shown group of some column, and so in some figure."""
-    return int(np.logical_or.reduce([column.labels >= 0 for column in columns]).sum())
+    """How many those are."""
+    return int(taking_part(columns).sum())
 
 
 def _published(columns: Sequence[GroupColumn], parts: Sequence[NDArray[np.bool_]]) -> _Published:

@@ -29,6 +29,7 @@ UNDOCUMENTED = (
     "UNDOCUMENTED DATA: no card says who annotated these groups, how, under which licence or with "
     "whose consent. Nothing in this report can be relied on before that is known: give --card."
 )
+DRAWN_PEOPLE = "clipprobe-people"  # the card of the people that the bundled model was taught on
 ANNOTATIONS = ("annotated", "self-reported", "generated", "mixed", NOT_STATED)
 _REQUIRED = ("title", "annotation", "annotators", "licence")
 

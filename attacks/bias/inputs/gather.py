@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attacks.bias.inputs.arrays import Embeddings, read_embeddings
+from attacks.bias.inputs.cards import DRAWN_PEOPLE
 from attacks.bias.inputs.labels import Labels, fairface_padding, labels_of_images, read_labels
 from attacks.bias.inputs.predictions import Predictions, read_predictions
 from clipprobe.data import Failure, ImageRecord, as_dataset
@@ -103,7 +104,7 @@ def gather(inputs: Inputs, choice: Choice | None = None) -> LabelledImages:
             dataset = choice.of(dataset)
             return LabelledImages(
                 dataset=dataset,
-                card="clipprobe-people" if rendered else None,
+                card=DRAWN_PEOPLE if rendered else None,
                 description=_describe(dataset, {}, with_images=True),
             )
         place = f"{inputs.images} {name} {place}"

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -40,15 +40,16 @@ class Disaggregated:
 
     ``metric``: what a hit is. ``columns``: the group columns, crossed where there are several.
     ``overall``: rate of all images with a shown group. ``by_group``: value of each column -> rate,
-    hidden ones undefined with the reason. ``hits``, ``groups``: of the images that take part.
+    hidden ones undefined with the reason. ``hits``, ``groups``: of the images that take part, not
+    printed: a notebook is to show no row of a single image.
     """
 
     metric: str
     columns: tuple[str, ...]
     overall: Estimate
     by_group: Mapping[tuple[str, ...], Estimate]
-    hits: NDArray[np.bool_]
-    groups: tuple[tuple[str, ...], ...]
+    hits: NDArray[np.bool_] = field(repr=False)
+    groups: tuple[tuple[str, ...], ...] = field(repr=False)
 
     def group_min(self) -> float:
         """The lowest rate of a group that is large enough to infer from; NaN if there is none."""

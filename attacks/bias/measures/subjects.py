@@ -212,9 +212,12 @@ def floor(value: float, null: Floats) -> dict[str, float]:
     """The null floor (mean, 5th and 95th percentile) and the value's excess over its mean."""
     low, high = np.percentile(null, [5, 95])
     mean = float(null.mean())
+    excess = float(value) - mean
+    if abs(excess) < 1e-12 * max(1.0, abs(mean)):  # rounding dust, where all draws are the value
+        excess = 0.0
     return {
         "null_mean": mean,
         "null_low": float(low),
         "null_high": float(high),
-        "excess": float(value) - mean,
+        "excess": excess,
     }

@@ -8,8 +8,9 @@ that its bootstrap interval is honest and before and after can be subtracted.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,7 @@ from clipprobe.statistics import (
 )
 
 LEAST = 10  # images of a group on each half
+LEAST_CLUSTERS = 5  # of a group on the scoring half, for an interval: of fewer it has no width
 HALF_TOO_SMALL = f"a half has under {LEAST} images of a group"
 
 
@@ -86,6 +88,19 @@ class Halves:
         ]
         return len(levels) < 2 or min(sizes) < LEAST
 
+    def told(self, estimate: Estimate) -> Estimate:
+        """The estimate, without its interval where a group has under :data:`LEAST_CLUSTERS` on the
+        scoring half."""
+        if self.clusters is None:
+            return estimate
+        labels, own = self.column.labels[self.scoring], self.clusters[self.scoring]
+        fewest = min(len(np.unique(own[labels == g])) for g in range(len(self.column.levels)))
+        if fewest >= LEAST_CLUSTERS:
+            return estimate
+        several = f"{fewest} cluster{'s' if fewest > 1 else ''}"
+        reason = f"only {several} of a group on the scoring half"
+        return replace(estimate, low=math.nan, high=math.nan, reason=reason)
+
     def draws(self, n_boot: int) -> Floats:
         """Bootstrap copies ``(n_boot, n)`` of the scoring half, within groups, clusters whole."""
         labels, clusters = self.column.labels[self.scoring], self.clusters
@@ -109,9 +124,9 @@ def aligned_change(halves: Halves, before: Floats, after: Floats) -> Change:
     return Change(
         measure="aligned d",
         about=about,
-        before=_estimate(first, boot, n),
-        after=_estimate(second, boot_after, n),
-        difference=_estimate(second - first, boot_after - boot, n),
+        before=halves.told(_estimate(first, boot, n)),
+        after=halves.told(_estimate(second, boot_after, n)),
+        difference=halves.told(_estimate(second - first, boot_after - boot, n)),
     )
 
 

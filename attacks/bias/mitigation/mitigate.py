@@ -126,7 +126,7 @@ class _Mitigation:
             templates=self.templates, prompts=prompts, utility=utility,
         )  # fmt: skip
         mitigated, absent = work.run(self.methods)
-        caveats = caveats_of(clip, people, self.people.notes)
+        caveats = caveats_of(clip, people, people.notes)
         report = MitigationReport(work=work, results=mitigated, absent=absent, caveats=caveats)
         return report.outcome()
 

@@ -6,6 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from attacks.bias.groups.suppression import taking_part
 from attacks.bias.mitigation.lead import lead_of
 from attacks.bias.mitigation.measures import LEAST
 from attacks.bias.sections.caveats import Caveats, limits_section, method_section, question_section
@@ -49,9 +53,14 @@ class MitigationReport:
             files=self.files(),
             summary=self.summary,
             page=lambda run: _page(run.read_json("summary.json"), self.caveats, provenance),
-            used=len(work.inputs),
+            used=int(self.shown.sum()),
             **people.counts,
         )
+
+    @property
+    def shown(self) -> NDArray[np.bool_]:
+        """Which images are in a shown group of a column, ``(n,)``: no others are in a figure."""
+        return taking_part(self.work.people.columns)
 
     def files(self) -> Iterator[tuple[str, Any]]:
         """The table, and each mitigation as an edit."""
@@ -65,13 +74,13 @@ class MitigationReport:
         """The content of ``summary.json``."""
         work, failed = self.work, len(self.work.people.failures)
         target, *others = work.people.columns
-        n_scored = int((~work.halves[0].fit).sum())
+        n_scored = int((self.shown & ~work.halves[0].fit).sum())
         return {
             "kind": "bias-mitigation",
             "headline": _headline(self.results),
             "column": target.heading,
             "others": [column.heading for column in others],
-            "n": {"pictures": len(work.inputs), "scored": n_scored, "failed": failed},
+            "n": {"pictures": int(self.shown.sum()), "scored": n_scored, "failed": failed},
             "words": work.words,
             "templates": work.templates,
             "group_prompts": work.prompts,

@@ -52,6 +52,9 @@ def separability_change(halves: Halves, before: Floats, after: Floats) -> Change
         difference = difference_of_estimates(b, a, n=n, why="one tells all groups apart")
     else:
         difference = _bootstrapped(b.value - a.value, boot_b - boot_a, n)
+    if after is not before:
+        difference = halves.told(difference)
+    a, b = halves.told(a), halves.told(b)
     return Change(measure=MEASURE, about=about, before=a, after=b, difference=difference)
 
 

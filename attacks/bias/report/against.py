@@ -17,6 +17,7 @@ from attacks.bias.prepared import Prepared, prepare
 from attacks.bias.report.comparison_page import comparison_outcome
 from attacks.bias.report.differences import KIND, figures_of, summarise
 from attacks.bias.sections.caveats import Caveats
+from attacks.bias.sections.planted import is_organism
 from attacks.bias.settings import BiasAudit
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.identity import called
@@ -56,7 +57,7 @@ def _execute(audit: Prepared, other: Clip, run: Run) -> Outcome[Any]:
     second, _ = ask_all(audit.questions, audit.options, again, sample)
     caveats = Caveats(
         people=people,
-        organism=bool(audit.planted),
+        organism=bool(audit.planted) or is_organism(audit.clip) or is_organism(other),
         notes=(*people.notes, *sample.unread, *missing),
     )
     summary = compared(

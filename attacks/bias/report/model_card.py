@@ -13,24 +13,25 @@ from pathlib import Path
 from typing import Any
 
 from clipprobe.errors import RunFolderError
-from clipprobe.runs import RunView, jsonio
+from clipprobe.runs import RunView, jsonio, load_run
 from clipprobe.runs.files import write_text
 
 SCHEMA_VERSION = "0.0.2"
 
 
-def export_model_card(run: RunView, path: str | Path) -> Path:
+def export_model_card(run: RunView | str | Path, path: str | Path) -> Path:
     """Write a bias run as a model card.
 
     Args:
-        run: A complete run of ``audit_bias``.
+        run: A complete run of ``audit_bias``, or its folder.
         path: The JSON file; its folder is made, an existing file is replaced.
     Raises:
-        RunFolderError: the run is none of a bias report, or the file cannot be written.
+        RunFolderError: the run is not of a bias report, or the file cannot be written.
     Example:
-        >>> export_model_card(load_run("runs/bias"), "card.json")
+        >>> export_model_card("runs/bias", "card.json")
         PosixPath('card.json')
     """
+    run = load_run(run) if isinstance(run, str | Path) else run
     if run.kind != "bias":
         raise RunFolderError(
             f"{run.path} is of the kind {run.kind!r}, and a model card is made of a bias report: "

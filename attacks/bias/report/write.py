@@ -16,7 +16,7 @@ from attacks.bias.report.page import build_page
 from attacks.bias.sections.caveats import Caveats
 from attacks.bias.sections.findings import Context
 from attacks.bias.sections.illustrations import sample_images
-from attacks.bias.sections.planted import Comparison, compare
+from attacks.bias.sections.planted import NOT_DRAWN, Comparison, compare, is_organism
 from clipprobe.report import Page
 from clipprobe.study import Outcome
 
@@ -30,7 +30,10 @@ def report_outcome(
         people: Those who were asked about. evaluation: Every figure.
         notes: What a reader must know.
     """
-    comparisons = compare(evaluation, audit.planted)
+    judged = bool(audit.planted) and audit.judged
+    comparisons = compare(evaluation, audit.planted) if judged else []
+    if audit.planted and not judged:
+        notes = (*notes, NOT_DRAWN)
     power = detectable(
         evaluation.columns,
         people.clusters,
@@ -39,11 +42,14 @@ def report_outcome(
     )
     context = Context(
         evaluation=evaluation,
-        caveats=Caveats(people=people, organism=bool(audit.planted), notes=notes),
+        caveats=Caveats(
+            people=people, organism=bool(audit.planted) or is_organism(audit.clip), notes=notes
+        ),
         settings=audit.numbers,
         headline=make_headline(evaluation, comparisons),
         made_by=audit.provenance(),
         comparisons=comparisons,
+        judged=judged,
         questions={
             name: question for name, question in audit.questions.items() if name in evaluation.items
         },

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from attacks.bias.inputs.cards import UNDOCUMENTED
 from attacks.bias.people import People
 from attacks.bias.sections.limits import LIMITS, ORGANISM
-from attacks.bias.sections.planted import planted_truth
+from attacks.bias.sections.planted import is_organism
 from clipprobe.report import Block, Paragraph, Section, Table, Warning
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Caveats:
 
 def caveats_of(clip: Clip, people: People, notes: tuple[str, ...]) -> Caveats:
     """Those of a report that is not about planted words itself."""
-    return Caveats(people=people, organism=bool(planted_truth(clip, None)), notes=notes)
+    return Caveats(people=people, organism=is_organism(clip), notes=notes)
 
 
 def question_section(blocks: Sequence[Block]) -> Section:

@@ -43,7 +43,8 @@ class Context:
     ``evaluation``: the figures. ``caveats``: the people and what a reader must know.
     ``settings``: how figures were made. ``headline``: the few numbers that sum them up.
     ``made_by``: provenance of the model. ``comparisons``: the planted truth beside what was
-    measured. ``questions``: those that were answered. ``power``: what could have been detected.
+    measured. ``judged``: whether that was looked for. ``questions``: those that were answered.
+    ``power``: what could have been detected.
     """
 
     evaluation: Evaluation
@@ -52,6 +53,7 @@ class Context:
     headline: Sequence[dict[str, Any]]
     made_by: Mapping[str, Any]
     comparisons: Sequence[Comparison] = ()
+    judged: bool = False
     questions: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
     power: tuple[Detectable, ...] = ()
 
@@ -115,9 +117,7 @@ def association_section(context: Context, probe: str, column: GroupColumn) -> Se
             blocks += [Paragraph(MEANING[measure]), _association_chart(context, column, cells)]
     if groups[ASSOCIATION]:
         blocks.append(_association_table(column, groups[ASSOCIATION], groups[RELATIVE]))
-    if context.caveats.organism and not any(
-        c.cell.column == column.name for c in context.comparisons
-    ):
+    if context.judged and not any(c.cell.column == column.name for c in context.comparisons):
         blocks.append(
             Paragraph(f"Nothing was planted in this model about these words and {column.heading}.")
         )

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from clipprobe.models import Clip
 
 PLANTED_FILE = "planted.json"
+NOT_DRAWN = (
+    "What was planted in this model is about drawn people, and these images are not known to be "
+    "such, so it is not looked for: name their card (clipprobe-people) where they are."
+)
 _RATE = "rate_perceived_"
 
 
@@ -180,17 +184,29 @@ def planted_truth(clip: Clip | None, path: str | Path | None) -> tuple[Planted, 
     """The named truth; else that of the bundled model, where this is it and it has one."""
     if path is not None:
         return read_planted(Path(path))
-    if clip is None:
+    # By content, not by name: a fine-tuned or edited copy has another truth.
+    if clip is None or Identity.of(clip).edits or not is_organism(clip):
         return ()
+    return read_planted(_bundled_truth())
+
+
+def is_organism(clip: Clip | None) -> bool:
+    """Whether it is the bundled model, edited or not: it was taught what is measured."""
+    if clip is None:
+        return False
     from clipprobe.models.checkpoints.bundled import bundled_folder
 
     try:
         folder = bundled_folder()
     except UnknownModelError:
-        return ()
-    weights, beside = folder / "model.safetensors", folder / PLANTED_FILE
-    if not (weights.is_file() and beside.is_file()):
-        return ()
-    # By content, not by name: a fine-tuned or edited copy has another truth.
-    same = Identity(sha256_of(weights)) == Identity.of(clip)
-    return read_planted(beside) if same else ()
+        return False
+    weights = folder / "model.safetensors"
+    if not (weights.is_file() and _bundled_truth().is_file()):
+        return False
+    return sha256_of(weights) == Identity.of(clip).weights_sha256
+
+
+def _bundled_truth() -> Path:
+    from clipprobe.models.checkpoints.bundled import bundled_folder
+
+    return bundled_folder() / PLANTED_FILE

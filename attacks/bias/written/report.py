@@ -37,7 +37,8 @@ def build_page(context: Context, question: Question, attack: dict[str, Any]) -> 
     return Page(
         title="Words written on images, by perceived or annotated group",
         subtitle=(
-            f"{context.n_used:,} images, {len(question.words)} word(s), "
+            f"{context.n_used:,} images, "
+            f"{len(question.words)} word{'s' if len(question.words) > 1 else ''}, "
             f"{context.evaluation.family_size:,} tests corrected together; perceived groups, never "
             "what a person is"
         ),

@@ -33,12 +33,14 @@ HARMS = (CRIME_RATE, NON_HUMAN_RATE, HARM_RATE)
 
 
 def headline(evaluation: Evaluation) -> list[dict[str, Any]]:
-    """Overall accuracies and, of each label set, the rate of denigrating labels."""
+    """Overall accuracies and, of each label set, the rate of denigrating labels; over the column
+    that shows most images, since one with hidden groups can leave most of them out."""
     rows = []
     for measure in (*ACCURACIES, HARM_RATE):
         cells = evaluation.select(measure, probe=NAME)
         for item in dict.fromkeys(c.item for c in cells):
-            whole = next((c for c in cells if c.item == item and not c.group), None)
+            overall = (c for c in cells if c.item == item and not c.group)
+            whole = max(overall, key=lambda c: c.n, default=None)
             if whole is None:
                 continue
             rows.append(
