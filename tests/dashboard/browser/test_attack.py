@@ -191,6 +191,7 @@ def test_the_settings_stay_in_sight_beside_long_answers(page: Any, address: str)
     page.goto(f"{address}/typographic?word=dog&part=Why%2C+and+repair")
     page.get_by_role("heading", name="Repair").wait_for()
     settled(page)
+    assert page.title() == "Typographic lab · clipprobe"
     panel, head = page.locator(".st-key-lab-settings"), page.locator("header").first
     page.get_by_test_id("stMain").evaluate("main => main.scrollTo(0, 500)")
     until(page, lambda: page.get_by_test_id("stMain").evaluate("main => main.scrollTop") == 500)
