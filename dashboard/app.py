@@ -17,6 +17,7 @@ if ROOT not in sys.path:
 
 import streamlit as st  # noqa: E402
 
+from dashboard.address import tab_title  # noqa: E402
 from dashboard.components import errors_shown, favicon, plain  # noqa: E402
 from dashboard.model_switch import follow_address, show_switch  # noqa: E402
 from dashboard.settings import as_typed, runs_folder  # noqa: E402
@@ -40,6 +41,7 @@ def main() -> None:
         st.Page("views/reports.py", title="Reports", icon=":material/description:"),
     ]
     page = st.navigation(pages, position="top")
+    st.set_page_config(page_title=tab_title(page.title))  # a page may say more
     st.html(STYLE)
     with st.container(horizontal=True, vertical_alignment="center"):
         show_switch()

@@ -20,7 +20,7 @@ from clipprobe.stimuli import concepts
 from clipprobe.zeroshot import TEMPLATES
 from clipprobe.zeroshot.scores.null import NullTexts, null_texts
 from dashboard.byte_cache import byte_cached
-from dashboard.state import BY_CONTENT, image_vectors
+from dashboard.state import BY_CONTENT, image_vectors, text_vectors
 
 N_NULL = 200  # texts of each kind
 UNRELATED = "names of other things"
@@ -117,5 +117,4 @@ def _null_texts(clip: Clip, templates: tuple[str, ...] | None) -> NullTexts:
 
 def cosine(clip: Clip, image: Image.Image, text: str) -> float:
     """Of an image and a text."""
-    vectors: npt.NDArray[Any] = clip.encode_texts([text])
-    return float(image_vectors(clip, [image])[0] @ vectors[0])
+    return float(image_vectors(clip, [image])[0] @ text_vectors(clip, (text,))[0])

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import streamlit as st
 from PIL import Image
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from clipprobe.errors import DataError
+from clipprobe.errors import DataError, UnreadableImageError
 from clipprobe.models import Clip
 from clipprobe.stimuli import STYLES, Picture, Scene, concepts, render
 from dashboard import snippets, state
+from dashboard.components import plain
 
 UPLOAD_MB = 20
 SUFFIXES = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff", "avif"]
@@ -84,6 +86,23 @@ def uploaded(clip: Clip, file: UploadedFile) -> Shown:
         UnreadableImageError: the file is not an image.
     """
     return state.upload_view(clip, file.getvalue()), snippets.upload(file.name)
+
+
+def all_uploaded(clip: Clip, files: Sequence[UploadedFile]) -> dict[str, Shown]:
+    """Images of the user's by name; a file that is not an image is named, and the others stay.
+
+    Two files of one name, from two folders, are two images.
+    """
+    shown: dict[str, Shown] = {}
+    for file in files:
+        try:
+            one = uploaded(clip, file)
+        except UnreadableImageError as error:
+            st.error(plain(f"{file.name}: {error}"), icon=":material/error:")
+            continue
+        alike = sum(made.file == file.name for _, made in shown.values())
+        shown[f"{file.name} ({alike + 1})" if alike else file.name] = one
+    return shown
 
 
 def source_picture(

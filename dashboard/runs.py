@@ -108,7 +108,7 @@ def choose_run(runs: list[RunEntry], *, label: str, key: str) -> RunView | None:
     )
     if name is None:
         missing = st.session_state.get(memory)
-        gone = "" if missing in views else f"There is no run {missing!r} to show here. "
+        gone = "" if missing in views else f"{_why_not(str(missing))} "
         st.warning(plain(f"{gone}Choose one of the {len(names)} in the list."))
         return None
     st.session_state[memory] = name
@@ -131,6 +131,12 @@ def from_link(value: str | None, *, shown: str | None, seen: str) -> bool:
         return False
     context = get_script_run_ctx()
     return value != before or (context is not None and context.is_history_navigation)
+
+
+def _why_not(name: str) -> str:
+    """Why there is no run of a name to choose: what is wrong with it, if it is there."""
+    problems = (item.problem for item in find_runs(runs_folder()) if item.name == name)
+    return next(filter(None, problems), f"There is no run {name!r} to show here.")
 
 
 def model_words(run: RunView) -> str:

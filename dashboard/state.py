@@ -164,6 +164,13 @@ def of_classes(
     return np.stack([vectors[name] for name in classes])
 
 
+@st.cache_resource(show_spinner="Encoding texts…", max_entries=64, hash_funcs=BY_CONTENT)
+def text_vectors(clip: Clip, texts: tuple[str, ...]) -> Floats:
+    """Unit vectors of a list of texts, ``(n, d)``; the lists that came last are known."""
+    vectors: Floats = clip.encode_texts(texts)
+    return vectors
+
+
 @st.cache_data(show_spinner=False, max_entries=64, hash_funcs=BY_CONTENT)
 def upload_view(clip: Clip, data: bytes) -> Image.Image:
     """An uploaded file as the model sees it; the image itself is not kept.

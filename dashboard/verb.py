@@ -81,11 +81,14 @@ def check_model(model: str) -> None:
 
     Raises:
         UnknownModelError: nothing of that name can be reached.
+        UnsupportedModelError: the folder is not a checkpoint, or of a family that is not known.
     """
+    from clipprobe.models.checkpoints.huggingface import read_family
     from clipprobe.models.checkpoints.loading import OPEN_CLIP, find
 
     if not model.startswith(OPEN_CLIP):
-        find(model, None)
+        folder, _, _ = find(model, None)
+        read_family(folder)
 
 
 def check_edits(edits: Sequence[Path]) -> None:

@@ -126,23 +126,34 @@ def zeroshot_code(
     image: ImageSource,
     classes: Sequence[str],
     templates: Sequence[str],
+    n_null: int,
 ) -> str:
-    """One image among classes, beside texts that say nothing of it."""
+    """One image among classes, beside texts that say nothing of it.
+
+    Args:
+        n_null: Texts of each kind.
+    """
     lines = [
         *opening(
             model,
             image,
             "import numpy as np",
+            "from clipprobe.stimuli import concepts",
             "from clipprobe.zeroshot import build_classifier",
+            "from clipprobe.zeroshot.scores.null import null_texts",
         ),
         f"classes = {list(classes)!r}",
         f"templates = {list(templates)!r}",
         "vectors = build_classifier(clip, classes, templates)",
-        "cosines = clip.similarity([image], vectors)[0]",
-        "logits = clip.logits([image], vectors)[0].astype(np.float64)",
+        "encoded = clip.encode_images([image])",
+        "cosines = clip.similarity(encoded, vectors)[0]",
+        "logits = clip.logits(encoded, vectors)[0].astype(np.float64)",
         "shares = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()",
-        "null = clipprobe.score_null(clip, [image], classes, templates=templates)",
-        "for kind in null.null:",
-        "    print(kind, null.percentiles(kind)[0])",
+        "for one in zip(classes, cosines, shares):",
+        "    print(*one)",
+        "others = [concept.name for concept in concepts()]",
+        f"null = null_texts(clip, templates=templates, n={n_null}, others=others)",
+        "for kind, below in null.below(encoded[0], cosines, classes).items():",
+        "    print(kind, below)",
     ]
     return "\n".join(lines) + "\n"

@@ -15,18 +15,25 @@ from clipprobe.neurons.instruments.registry import beside_atlas
 from clipprobe.neurons.instruments.rows import UnitRows
 from clipprobe.neurons.labels.naming import UnitName, unit_names
 from clipprobe.neurons.sheet.commands import ask
-from clipprobe.neurons.sheet.evidence import Evidence, gather
+from clipprobe.neurons.sheet.evidence import Evidence, gather, runs_root
 from clipprobe.neurons.sheet.sheet import run_warnings
 from clipprobe.report.numbers import format_cell
 from clipprobe.runs import RunView
 from dashboard.atlas_state import BY_ATLAS
 from dashboard.components import plain
-from dashboard.settings import as_typed
+from dashboard.settings import as_typed, runs_folder
 
 
 def evidence_of(atlas: Atlas, runs: Sequence[RunView]) -> Evidence:
-    """The runs on the weights of an atlas, wherever they lie."""
-    return gather(atlas, among=runs)
+    """The runs on the weights of an atlas, wherever they lie.
+
+    Args:
+        runs: All of the folder of runs. Where that holds the folder around the atlas, they are not
+            looked for and read again, which with hundreds of runs takes longer than the page.
+    """
+    around = runs_root(atlas)
+    near = around is None or not around.is_relative_to(runs_folder().resolve())
+    return gather(atlas, among=sorted(runs, key=lambda run: run.path.as_posix()), near=near)
 
 
 def runs_key(evidence: Evidence) -> list[str]:

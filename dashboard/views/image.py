@@ -78,9 +78,13 @@ def show_units(
         if atlas.sites[one.address.rpartition(":")[0]].layout == "vector":
             without.append(f"{one.address}: {note}")
             continue
-        values = atlas_state.unit_on(clip, image, one.address).map
+        there = atlas_state.unit_on(clip, image, one.address)
+        if there.class_token == there.pooled(found.pool):  # which is nowhere on the map
+            note += " at the class token"
         mapped.append(one.address)
-        panels.append(Panel(title=short(one.address), values=values, unit="activation", note=note))
+        panels.append(
+            Panel(title=short(one.address), values=there.map, unit="activation", note=note)
+        )
     if panels:
         heat(image, panels, alt=f"activation over {name}", key="responding", side_px=160)
     for line in without:

@@ -14,11 +14,11 @@ from clipprobe.models import Clip
 from clipprobe.people import refuse_person_groups
 from clipprobe.stimuli import concepts
 from dashboard import explained, snippets, state
-from dashboard.address import EXPLAIN, SIMILARITY, Address
+from dashboard.address import SIMILARITY
 from dashboard.components import errors_shown
 from dashboard.elements import Grid, grid
 from dashboard.header import Page, show_page
-from dashboard.image_choice import bundled, choose_uploads, uploaded
+from dashboard.image_choice import all_uploaded, bundled, choose_uploads
 from dashboard.texts import note_cut
 
 COSINES, SHARES, RANKS = (
@@ -27,6 +27,7 @@ COSINES, SHARES, RANKS = (
     "percentile among names of other things",
 )
 MOST = 24
+EXPLAIN_PAGE = "views/explain.py"
 
 
 def show(page: Page) -> None:
@@ -57,7 +58,9 @@ def show(page: Page) -> None:
         clip = state.the_model()
         texts = list(dict.fromkeys(filter(None, map(str.strip, text.splitlines()))))
         shown = {name: bundled(clip, name) for name in named}
-        shown |= {file.name: uploaded(clip, file) for file in uploads[:MOST]}
+        shown |= all_uploaded(clip, uploads[:MOST])
+        if len(uploads) > MOST:
+            st.warning(f"The first {MOST} of your {len(uploads)} images are compared.")
         images = {name: image for name, (image, _) in shown.items()}
         if not images or not texts:
             raise DataError("There is nothing to compare: give at least one image and one text.")
@@ -88,7 +91,7 @@ def show_matrix(
         The numbers.
     """
     vectors = state.image_vectors(clip, list(images.values()))
-    encoded = clip.encode_texts(texts)
+    encoded = state.text_vectors(clip, tuple(texts))
     cosines = vectors @ encoded.T
     shares = softmax(clip.logits(vectors, encoded).astype(np.float64), axis=1)
     values = {COSINES: cosines, SHARES: shares}
@@ -119,11 +122,15 @@ def show_matrix(
     )
     if chosen is not None:
         st.session_state["similar cell"] = (list(images)[chosen[0]], texts[chosen[1]])
-    if cell := st.session_state.get("similar cell"):
-        name, text = cell
+    name, text = st.session_state.get("similar cell") or ("", "")
+    if name in images and text in texts:
         if name in {item.name for item in concepts()}:
-            address = Address(page=EXPLAIN, knobs=(("concept", name), ("explained", text)))
-            st.markdown(f"[Explain this score]({address.link})")
+            st.page_link(
+                EXPLAIN_PAGE,
+                label="Explain this score",
+                icon=":material/lightbulb:",
+                query_params={"concept": name, "explained": text},
+            )
         else:
             st.caption("To explain the score of an upload, give the file to the page Explain.")
     st.caption(

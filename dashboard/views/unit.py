@@ -67,7 +67,11 @@ def show(page: Page) -> None:
             "address in the browser then names the unit, and can be shared."
         )
         return
-    unit = atlas.unit(address.strip())
+    try:
+        unit = atlas.unit(address.strip())
+    except ClipprobeError:  # the page stands above its message
+        top.title(QUESTION)
+        raise
     top.title(plain(unit.address))
     show_unit(page, run, atlas, unit, [item.run for item in found if item.run])
 

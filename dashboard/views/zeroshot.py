@@ -15,12 +15,12 @@ from clipprobe.models import Clip
 from clipprobe.people import in_sentences, refuse_person_groups
 from clipprobe.report import Section
 from clipprobe.runs import RunView
-from dashboard import one_image, snippets, state
+from dashboard import explained, one_image, snippets, state
 from dashboard.address import ZEROSHOT
 from dashboard.blocks import show_sections
 from dashboard.components import choose_part, errors_shown, plain
 from dashboard.header import Page, show_page
-from dashboard.image_choice import choose_picture, choose_uploads, source_picture, uploaded
+from dashboard.image_choice import all_uploaded, choose_picture, choose_uploads, source_picture
 from dashboard.lab.trial import MAX_WORD
 from dashboard.lab.widgets import choose_classes
 from dashboard.one_image import Answers, Calibration
@@ -94,7 +94,7 @@ def show_one(page: Page) -> None:
             "classes": names,
             "templates": templates,
         }
-        page.python = snippets.zeroshot_code(image=made, **given)
+        page.python = snippets.zeroshot_code(image=made, n_null=explained.N_NULL, **given)
         page.command = snippets.sentences_command(images=[made], **given)
         vector = state.image_vectors(clip, [image])[0]
         found = one_image.answers(clip, vector, names, templates, say_left)
@@ -124,7 +124,7 @@ def calibrated(
     if known == BUNDLED:
         unknown, own = one_image.bundled_things(clip, found.names)
         return one_image.calibrate(vectors, unknown, "bundled things", own)
-    images = [uploaded(clip, file)[0] for file in uploads]
+    images = [image for image, _ in all_uploaded(clip, uploads).values()]
     none = np.zeros((0, clip.d_embed), np.float32)
     rows = state.image_vectors(clip, images) if images else none
     return one_image.calibrate(vectors, rows, "your images")

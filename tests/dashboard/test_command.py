@@ -108,11 +108,17 @@ def test_streamlit_knows_every_flag_and_the_theme() -> None:
     [
         (["--runs", "nowhere"], "There is no folder nowhere"),
         (["--model", "./nowhere"], "nowhere"),
+        (["--model", "."], "has no config.json"),
     ],
 )
 def test_wrong_use_is_one_line_and_exit_code_2(
-    started: dict[str, Any], arguments: list[str], answer: str
+    started: dict[str, Any],
+    arguments: list[str],
+    answer: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     result = run(*arguments)
     assert result.exit_code == 2
     assert answer in result.stderr and len(result.stderr.strip().splitlines()) == 1

@@ -40,7 +40,11 @@ def test_places_and_maps_are_those_of_the_library(
     assert [f"vision.blocks.{one['title']}" for one in shown] == [u.address for u in found.units]
     for one, unit in zip(shown, found.units, strict=True):
         values = np.reshape(one["values"], (one["h"], one["w"]))
-        assert np.allclose(values, unit_map(clip, apple(clip), unit.address).map, rtol=1e-3)
+        where = unit_map(clip, apple(clip), unit.address)
+        assert np.allclose(values, where.map, rtol=1e-3)
+        at_class_token = where.class_token > where.map.max()  # the value that is nowhere on the map
+        assert one["note"].endswith(" at the class token") == at_class_token
+    assert {one["note"].endswith(" at the class token") for one in shown} == {True, False}
     said = markup(test.markdown[0].value)
     assert f"{found.n_above:,} of {found.n_units:,} units" in said
     links = test.get("page_link")

@@ -136,6 +136,7 @@ def test_a_wrong_address_is_one_sentence(app: Any, markup: Any, asked: str, answ
     assert len(test.error) == 1
     assert answer in markup(test.error[0].value)
     assert not test.metric
+    assert [item.value for item in test.title] == ["What does this unit respond to?"]
 
 
 def test_an_unknown_run_in_the_address_stops_the_page_until_one_is_chosen(
@@ -150,6 +151,18 @@ def test_an_unknown_run_in_the_address_stops_the_page_until_one_is_chosen(
     test.selectbox(key="atlas_run").set_value("demo/atlas").run()
     assert not test.warning and UNIT in [markup(item.value) for item in test.title]
     assert elements(test, "strip")[0]["kept"]["run"] == ["demo/atlas"]
+
+
+def test_a_damaged_run_in_the_address_is_said_to_be_damaged(
+    app: Any, markup: Any, scenery: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("whole", "cut"):
+        shutil.copytree(scenery.runs / "demo" / "atlas", tmp_path / name)
+    (tmp_path / "cut" / "stats.safetensors").write_bytes(b"")
+    monkeypatch.setenv("CLIPPROBE_RUNS", str(tmp_path))
+    test = app(VIEW, run="cut", unit=UNIT)
+    said = markup(test.warning[0].value)
+    assert "is damaged (stats.safetensors" in said and "Choose one of the 1 in the list" in said
 
 
 def test_the_steps_lead_to_the_units_beside_it(app: Any, atlas: Any, elements: Any) -> None:

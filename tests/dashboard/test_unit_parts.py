@@ -179,6 +179,27 @@ def test_a_part_shows_what_a_run_found_or_how_to_ask(
     assert "1 runs of it on these weights leave this unit out" in test.info[0].value
 
 
+def test_runs_are_not_looked_for_again_at_every_click(
+    app: Any, scenery: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from clipprobe.neurons.sheet import evidence
+
+    searches: list[Path] = []
+    real = evidence.list_runs
+
+    def counted(folder: Path, **more: Any) -> Any:
+        searches.append(folder)
+        return real(folder, **more)
+
+    monkeypatch.setattr(evidence, "list_runs", counted)
+    for view in (VIEW, "views/units.py"):
+        assert not app(view, unit=UNIT).error
+    assert searches == []
+    monkeypatch.setenv("CLIPPROBE_RUNS", str(scenery.runs / "demo" / "atlas"))  # beside it is more
+    app(VIEW, unit=UNIT)
+    assert searches == [(scenery.runs / "demo").resolve()]
+
+
 def test_provenance_has_the_command_of_the_scan(app: Any, atlas: Any) -> None:
     test = app(VIEW, unit=UNIT, part="Provenance")
     assert test.code[0].value.startswith("clipprobe neurons scan --images ")

@@ -166,14 +166,20 @@ def test_an_upload_is_needed_and_must_be_an_image(app: Any, markup: Any) -> None
     assert not test.error and test.dataframe
 
 
-def test_the_code_gives_the_same_shares(app: Any, copied: Any) -> None:
+def test_the_code_gives_the_same_shares_and_percentiles(app: Any, copied: Any, capsys: Any) -> None:
     test = app(VIEW)
+    test.text_area(key="templates").set_value("look at a {}").run()
     space: dict[str, Any] = {}
-    code = copied(test)
-    exec(code[: code.index("null = ")], space)  # the null texts take their time
+    exec(copied(test), space)
     table = test.dataframe[0].value.set_index("class")
-    for name, share in zip(space["classes"], space["shares"], strict=True):
-        assert table.loc[name, "share"] == pytest.approx(share, abs=1e-5)
+    below = space["null"].below(space["encoded"][0], space["cosines"], space["classes"])
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].startswith("apple ") and len(printed) > len(space["classes"])
+    columns = dict(zip(below, table.columns[-len(below) :], strict=True))
+    for i, name in enumerate(space["classes"]):
+        assert table.loc[name, "share"] == pytest.approx(space["shares"][i], abs=1e-5)
+        for kind, column in columns.items():
+            assert table.loc[name, column] == pytest.approx(below[kind][i]), (name, kind)
 
 
 @pytest.fixture(scope="module")

@@ -184,3 +184,26 @@ def test_the_word_is_dragged_and_resized(page: Any, address: str) -> None:
     frame.press("+")
     page.wait_for_function("url => location.href !== url", arg=page.url)
     settled(page)
+
+
+def test_the_settings_stay_in_sight_beside_long_answers(page: Any, address: str) -> None:
+    page.set_viewport_size({"width": 1280, "height": 700})
+    page.goto(f"{address}/typographic?word=dog&part=Why%2C+and+repair")
+    page.get_by_role("heading", name="Repair").wait_for()
+    settled(page)
+    assert page.title() == "Typographic lab · clipprobe"
+    panel, head = page.locator(".st-key-lab-settings"), page.locator("header").first
+    page.get_by_test_id("stMain").evaluate("main => main.scrollTo(0, 500)")
+    until(page, lambda: page.get_by_test_id("stMain").evaluate("main => main.scrollTop") == 500)
+    box, above = panel.bounding_box(), head.bounding_box()
+    assert above["y"] + above["height"] <= box["y"] < 100
+    assert box["y"] + box["height"] <= 700
+
+
+def test_a_line_of_a_chart_is_seen_in_the_dark(page: Any, address: str) -> None:
+    page.emulate_media(color_scheme="dark")
+    page.goto(f"{address}/zeroshot?calibrate=bundled+things")
+    line = page.locator('[data-testid="stPlotlyChart"] .shapelayer path').first
+    line.wait_for(state="attached")
+    ink = "path => getComputedStyle(path).stroke.match(/[0-9]+/g).slice(0, 3).map(Number)"
+    until(page, lambda: min(line.evaluate(ink)) > 200)
