@@ -144,6 +144,22 @@ def test_a_zip_is_read_in_place_as_its_folder(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["__MACOSX", "p.zip", "photos"]
 
 
+@pytest.mark.parametrize("around", ["", "photos/"])
+def test_a_zip_with_a_metadata_table_is_its_folder(tmp_path: Path, around: str) -> None:
+    put(tmp_path / "photos" / "1.png")
+    put(tmp_path / "photos" / "sub" / "2.png")
+    table = "file_name,label,who\n1.png,cat,ann\nsub/2.png,dog,\n"
+    (tmp_path / "photos" / "metadata.csv").write_text(table)
+    with zipfile.ZipFile(tmp_path / "p.zip", "w") as archive:
+        for path in sorted((tmp_path / "photos").rglob("*.*")):
+            name = path.relative_to(tmp_path / "photos").as_posix()
+            archive.write(path, f"{around}{name}")
+    folder, zipped = open_dataset(tmp_path / "photos"), open_dataset(tmp_path / "p.zip")
+    assert [(r.id, r.label) for r in zipped] == [("1.png", "cat"), ("sub/2.png", "dog")]
+    assert zipped.records[0].attributes == {"who": "ann"}
+    assert zipped.fingerprint == folder.fingerprint
+
+
 def test_one_folder_in_a_zip_stays_its_label(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "p.zip", "w") as archive:
         archive.writestr("cats/1.png", png())
