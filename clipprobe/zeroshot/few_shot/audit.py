@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.data import Dataset, as_dataset
+from clipprobe.data.labelling import without_stray_files
 from clipprobe.errors import ConfigError
 from clipprobe.people import in_sentences, refuse_person_groups
 from clipprobe.runs import Run, RunView
@@ -72,7 +73,7 @@ def prepare_audit(settings: FewShotAudit, clip: Clip) -> Plan[None]:
     """Read the inputs, refuse what cannot be fitted, and plan the curves."""
     refuse_unasked(settings)
     datasets = _datasets(settings, clip)
-    shifted = None if settings.shifted is None else as_dataset(settings.shifted)
+    shifted = settings.shifted and without_stray_files(as_dataset(settings.shifted))
     tasks = {name: question(settings, dataset) for name, dataset in datasets.items()}
     for one in tasks.values():
         refuse_person_groups(in_sentences(one.classes, one.templates), "a probe")
