@@ -106,6 +106,17 @@ def test_a_file_beside_the_folders_of_the_classes_does_no_harm(
     assert [one["id"] for one in manifest["failures"]] == ["README.txt"]
 
 
+def test_a_calibration_error_is_held_under_a_number(
+    model: Path, data: Path, tmp_path: Path
+) -> None:
+    out = ["--out", tmp_path / "run", "--fail-over"]
+    done = invoke(model, data, "audit zeroshot", *out, "calibration_error=1")
+    assert done.exit_code == 0, done.output
+    done = invoke(model, data, "audit zeroshot", *out, "calibration_error=0")
+    assert done.exit_code == 1, done.output
+    assert "the upper end of its interval is over 0." in done.stderr
+
+
 def test_classes_restrict_and_order(model: Path, data: Path, tmp_path: Path) -> None:
     classes = tmp_path / "classes.txt"
     classes.write_text("sun\nmoon\ndog\n")

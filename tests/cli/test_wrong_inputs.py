@@ -103,6 +103,8 @@ EARLY = [
     ("audit written --images images --groups gender --out r", "give --word, or --words FILE"),
     ("audit written --images images --groups sex --word thief --out r", "they have 'gender'"),
     ("audit zeroshot --images images --fail-under accuracy=1 --out r", "for zero_shot, top_5"),
+    ("audit zeroshot --images images --fail-under calibration_error=0.1 --out r", "when higher"),
+    ("audit zeroshot --images images --fail-over zero_shot=0.1 --out r", "for calibration_error"),
     ("audit zeroshot --images images --averaging mean --out r", "did you mean 'unit-mean'?"),
     ("audit zeroshot --images images --template photo --out r", "has no {} where the class name"),
     ("audit few-shot --images images --fail-under prob=1 --out r", "zero_shot, probe, lp_plus"),

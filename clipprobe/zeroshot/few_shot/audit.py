@@ -73,7 +73,9 @@ def prepare_audit(settings: FewShotAudit, clip: Clip) -> Plan[None]:
     """Read the inputs, refuse what cannot be fitted, and plan the curves."""
     refuse_unasked(settings)
     datasets = _datasets(settings, clip)
-    shifted = settings.shifted and without_stray_files(as_dataset(settings.shifted))
+    shifted = (
+        None if settings.shifted is None else without_stray_files(as_dataset(settings.shifted))
+    )
     tasks = {name: question(settings, dataset) for name, dataset in datasets.items()}
     for one in tasks.values():
         refuse_person_groups(in_sentences(one.classes, one.templates), "a probe")
