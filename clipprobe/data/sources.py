@@ -127,6 +127,13 @@ def _open_folder(path: Path) -> Dataset:
             )
         ]
         return make_dataset(name, records, None)
+    suffixes = {file.suffix.lower() for file in files}
+    if ".parquet" in suffixes and not suffixes & IMAGE_SUFFIXES:
+        table = next(file for file in files if file.suffix.lower() == ".parquet")
+        raise DataError(
+            f"The folder {path} holds Parquet files and no images beside them: give the file that "
+            f"holds the images, such as {table}."
+        )
     records = list(_named((_text(file.relative_to(path).as_posix()), file) for file in files))
     for folder, reason in unreadable.items():
         record_id = f"{_text(folder.relative_to(path).as_posix())}/"
