@@ -113,6 +113,7 @@ EARLY = [
     ("audit limits --fail-under nope=0.5 --out r", "A least value was given for 'nope'"),
     ("audit limits --foils nofile.csv --out r", "nofile.csv is not a file"),
     ("audit carriers --out r", "Give labelled images (--images) or a task"),
+    ("audit carriers --images images cat --limit 30 --out r", "must be at least 20 of each"),
     ("audit faithfulness --method nothing --out r", "There is no attribution method 'nothing'"),
     ("audit all --out r", "Suite needs 'studies' in a --config file"),
     ("zeroshot --images images --out r", "did you mean 'audit zeroshot'?"),

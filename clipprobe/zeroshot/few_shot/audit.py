@@ -159,7 +159,7 @@ class _Work:
             measured.append(self._curve(run, name, self._labelled(images, task), other, step))
             if other is not None:
                 measured.append(self._curve(run, "shifted", other, None, step))
-        summary = summarise(measured, settings=self.settings)
+        summary = summarise(measured, settings=self.settings, n_shared=self._shared())
         failures = [failure for one in sources for failure in one.failures]
         return Outcome(
             value=None,
@@ -170,6 +170,14 @@ class _Work:
             failed=len(failures),
             failures=failures,
         )
+
+    def _shared(self) -> int:
+        """How many shifted images are among the others too, byte by byte."""
+        if self.shifted is None:
+            return 0
+        first = next(iter(self.tasks.values())).dataset
+        known = {one for one in first.contents if not one.startswith("unreadable")}
+        return sum(one in known for one in self.shifted.contents)
 
     def _embedded(
         self, run: Run, dataset: Dataset, name: str, step: Callable[[int], None]
