@@ -40,8 +40,10 @@ def _root(
 def main() -> None:
     """Entry point of the ``clipprobe`` command."""
     end_by_sigterm()
+    # A shell completes `clipprobe`; of `python -m clipprobe` it would be told to complete `python`.
+    completion = any(word.endswith("-completion") for word in sys.argv[1:])
     try:
-        app()
+        app(prog_name="clipprobe" if completion else None)
     except Exception:
         sys.excepthook(*sys.exc_info())
         sys.exit(INTERNAL_ERROR)

@@ -187,5 +187,9 @@ def _refuse(error: Any) -> NoReturn:
     near = [repr(name) for name in getattr(error, "possibilities", None) or ()]
     path = error.ctx.command_path if error.ctx else "clipprobe"
     hint = f"did you mean {' or '.join(near)}?" if near else f"{path} --help says what there is."
+    option = getattr(error, "option_name", "")
+    for one in error.ctx.command.params if error.ctx else ():
+        if one.param_type_name == "argument" and option == f"--{one.name}":
+            hint = f"{one.name.upper()} is an argument: write it without {option}."
     fail("usage", problem, hint=hint, exit_code=error.exit_code)
     raise typer.Exit(error.exit_code) from None

@@ -73,7 +73,12 @@ class LazyGroup(PlainGroup):
                 from clipprobe.errors import nearest
 
                 where = f"{self.path} command" if self.path else "command"
-                hint = nearest(name, self.list_commands(ctx))
+                elsewhere = [repr(verb) for verb in all_verbs() if verb.split(" ")[-1] == name]
+                hint = (
+                    f"did you mean {' or '.join(elsewhere)}?"
+                    if elsewhere
+                    else nearest(name, self.list_commands(ctx))
+                )
                 raise ConfigError(f"There is no {where} {name!r}: {hint}")
         return super().resolve_command(ctx, args)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from clipprobe.data.label_names import with_names
-from clipprobe.data.labelling import relabelled, with_labels
+from clipprobe.data.labelling import relabelled, with_labels, without_stray_files
 from clipprobe.data.records import Dataset, ImageRecord, make_dataset
 from clipprobe.data.sampling import sampled
 from clipprobe.errors import ConfigError, DataError
@@ -64,6 +64,8 @@ class Choice:
             dataset = relabelled(dataset, self.label_column)
         if self.label_names is not None:
             dataset = with_names(dataset, self.label_names)
+        if self.per_class:
+            dataset = without_stray_files(dataset)
         records: Sequence[ImageRecord] = dataset.records
         if self.sample is not None:
             records = sampled(records, self.sample, per_class=self.per_class, seed=self.seed)

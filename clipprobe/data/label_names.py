@@ -19,6 +19,7 @@ from clipprobe.data.text_table import read_text_table, refuse_twice
 from clipprobe.errors import DataError
 
 WORDNET = re.compile(r"n\d{8}")
+PARTS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
 NAMES = ("name", "class_name", "label")
 NO_NAME = "an image whose label has no name in the file of names"
 
@@ -127,11 +128,23 @@ def _first(words: str, path: Path, number: int) -> str:
 
 def refuse_codes(labels: Iterable[str | None]) -> None:
     """Raises:
-    DataError: all labels are WordNet's codes, which no model has a word for.
+    DataError: all labels are WordNet's codes, which no model has a word for; or they are the
+        folders of a data set's parts. Numbers, which may be what the images show, are a warning.
     """
     codes = sorted({label for label in labels if label})
     if codes and all(map(WORDNET.fullmatch, codes)):
         raise DataError(
             f"The labels are codes of WordNet ({codes[0]}), which say nothing to a model: give "
             "their names with --label-names, for example ImageNet's LOC_synset_mapping.txt."
+        )
+    if len(codes) > 1 and PARTS.issuperset(code.lower() for code in codes):
+        raise DataError(
+            f"The labels {' and '.join(map(repr, codes))} are parts of a data set and no classes: "
+            f"give the folder of one part, which ends in /{codes[0]}."
+        )
+    if len(codes) > 1 and all(code.isdecimal() for code in codes):
+        warnings.warn(
+            f"The labels are numbers ({', '.join(codes[:3])}, ...), and the model is asked for "
+            "them as they are: unless the images show numbers, name them with --label-names.",
+            stacklevel=2,
         )

@@ -23,6 +23,7 @@ from clipprobe.errors import DataError
 LABEL_COLUMNS = ("label", "labels", "class", "class_name", "category", "target")
 NO_ROW = "an image without a row in the label table"
 NO_IMAGE = "a row of the label table without an image"
+STRAY = "a file that is not an image, beside the folders of the classes"
 EMPTY = "an image with an empty label in the label table"
 
 
@@ -93,6 +94,25 @@ def relabelled(dataset: Dataset, column: str) -> Dataset:
             f"{', '.join(known) or 'none'}): correct --label-column."
         )
     return replace(dataset, records=records)
+
+
+def without_stray_files(dataset: Dataset) -> Dataset:
+    """Without the files beside the folders of the classes that are not images by their ending.
+
+    They have no label and could not be decoded: a README, a list of the classes.
+    """
+    if all(record.label is None for record in dataset.records):
+        return dataset
+    stray = {
+        record.id
+        for record in dataset.records
+        if record.label is None and PurePosixPath(record.id).suffix.lower() not in IMAGE_SUFFIXES
+    }
+    if not stray:
+        return dataset
+    records = tuple(record for record in dataset.records if record.id not in stray)
+    left_out = (*dataset.left_out, LeftOut(reason=STRAY, ids=tuple(sorted(stray))))
+    return replace(dataset, records=records, left_out=left_out)
 
 
 def names_below(records: Sequence[ImageRecord], root: str | Path | None) -> list[str]:

@@ -24,9 +24,9 @@ def open_dataset(spec: str | Path, *, limit: int | None = None, **choice: Any) -
 
     What is recognised, in this order: a table (``.csv``, ``.tsv``, ``.jsonl``, ``.parquet`` with a
     ``file_name`` column, or a ``.parquet`` that holds the images); a WebDataset archive (``.tar``);
-    a ``.zip`` of images; a folder with a ``metadata`` table; a folder of ``.tar`` archives; a
-    folder of images (where each image lies in a sub-folder, the first folder is its label); a
-    Hugging Face data set as a folder or an id, with the extra ``datasets``.
+    a ``.zip`` of images, with or without a ``metadata`` table; a folder with such a table; a folder
+    of ``.tar`` archives; a folder of images (where each image lies in a sub-folder, the first
+    folder is its label); a Hugging Face data set as a folder or an id, with the extra ``datasets``.
 
     Every visible file of a folder becomes a record: one that is not an image fails when it is
     decoded and is counted there. Hidden files are left out. Links are followed, each folder once.
@@ -127,6 +127,13 @@ def _open_folder(path: Path) -> Dataset:
             )
         ]
         return make_dataset(name, records, None)
+    suffixes = {file.suffix.lower() for file in files}
+    if ".parquet" in suffixes and not suffixes & IMAGE_SUFFIXES:
+        table = next(file for file in files if file.suffix.lower() == ".parquet")
+        raise DataError(
+            f"The folder {path} holds Parquet files and no images beside them: give the file that "
+            f"holds the images, such as {table}."
+        )
     records = list(_named((_text(file.relative_to(path).as_posix()), file) for file in files))
     for folder, reason in unreadable.items():
         record_id = f"{_text(folder.relative_to(path).as_posix())}/"
@@ -151,14 +158,23 @@ def _named(sources: Iterable[tuple[str, Source]]) -> Iterator[ImageRecord]:
 def _zipped(archive: Path) -> Iterator[ImageRecord]:
     """The files of a zip archive as those of a folder; a folder around all of them is left away.
 
+    A ``metadata`` table beside the images (``.csv``, ``.tsv``, ``.jsonl``) is read as in a folder.
     Nothing is unpacked to the disk. A name that leads out of the archive becomes a failure.
     """
-    from clipprobe.data.archives import ZipMember, zip_names
+    from clipprobe.data.archives import ZipMember, zip_names, zip_text
+    from clipprobe.data.tables import TEXT_TABLES, table_in_archive
 
     names, outside = zip_names(archive)
     names = [name for name in names if all(map(_visible, PurePosixPath(name).parts))]
     tops = {name.split("/", 1)[0] if "/" in name else "" for name in names}
     around = f"{next(iter(tops))}/" if len(tops) == 1 and "" not in tops else ""
+    tables = [name for suffix in TEXT_TABLES if (name := f"{around}metadata{suffix}") in names]
+    if tables:
+        root, text = around, zip_text(archive, tables[0])
+        yield from table_in_archive(
+            archive / tables[0], text, lambda name: ZipMember(archive, f"{root}{name}")
+        )
+        return
     if around and all("/" not in name.removeprefix(around) for name in names):
         around = ""  # one folder of images: its name may be their label
     yield from _named(

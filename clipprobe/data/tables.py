@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -15,6 +16,7 @@ from clipprobe.errors import DataError, NoReadableImagesError
 
 FILE_NAME = "file_name"
 LABEL = "label"
+TEXT_TABLES = (".csv", ".tsv", ".jsonl")
 
 
 def read_table(
@@ -52,16 +54,15 @@ def read_rows(path: Path, *, plain: bool = False) -> Iterator[Mapping[str, Any]]
     Raises:
         DataError: the table cannot be read.
     """
-    readers: dict[str, Callable[[Path], Iterator[Mapping[str, Any]]]] = {
-        ".csv": _csv_rows,
-        ".tsv": lambda path: _csv_rows(path, "\t"),
-        ".jsonl": _jsonl_rows,
-        ".parquet": lambda path: parquet_rows(path, plain=plain),
-    }
-    if path.suffix.lower() not in readers:
+    suffix = path.suffix.lower()
+    if suffix not in (*TEXT_TABLES, ".parquet"):
         raise _unreadable(path, f"the ending {path.suffix!r} is not known")
     try:
-        yield from readers[path.suffix.lower()](path)
+        if suffix == ".parquet":
+            yield from parquet_rows(path, plain=plain)
+            return
+        with path.open(encoding="utf-8-sig", newline="") as handle:
+            yield from _text_rows(path, handle)
     except OSError as error:
         raise _unreadable(path, error.strerror or str(error)) from None
     except UnicodeDecodeError:
@@ -70,9 +71,36 @@ def read_rows(path: Path, *, plain: bool = False) -> Iterator[Mapping[str, Any]]
         raise _unreadable(path, " ".join(str(error).split())) from None
 
 
+def table_in_archive(
+    path: Path, text: str, source: Callable[[str], Source]
+) -> Iterator[ImageRecord]:
+    """The records of a text table inside an archive, as :func:`read_table` of a file.
+
+    Args:
+        path: Of the archive and the table in it; for messages and the kind of table.
+        source: From a name in the table to where the bytes are.
+    Raises:
+        DataError: see :func:`read_table`.
+    """
+    try:
+        for number, row in enumerate(_text_rows(path, io.StringIO(text, newline="")), start=1):
+            pure, others = _named(path, number, row, path.parent, FILE_NAME)
+            yield record_of(pure.as_posix(), source(pure.as_posix()), others)
+    except csv.Error as error:
+        raise _unreadable(path, " ".join(str(error).split())) from None
+
+
 def _record(
     path: Path, number: int, row: Mapping[str, Any], folder: Path, column: str
 ) -> ImageRecord:
+    pure, others = _named(path, number, row, folder, column)
+    return record_of(pure.as_posix(), folder.joinpath(*pure.parts), others)
+
+
+def _named(
+    path: Path, number: int, row: Mapping[str, Any], folder: Path, column: str
+) -> tuple[PurePosixPath, dict[str, Any]]:
+    """The file that a row names, and its other cells."""
     if column not in row:
         columns = ", ".join(sorted(map(str, row))) or "none"
         raise DataError(
@@ -92,8 +120,7 @@ def _record(
             f"{whose}: give names relative to it, or the folder that they are relative to with "
             "--image-root."
         )
-    others = {key: value for key, value in row.items() if key not in (column, None)}
-    return record_of(pure.as_posix(), folder.joinpath(*pure.parts), others)
+    return pure, {key: value for key, value in row.items() if key not in (column, None)}
 
 
 def record_of(record_id: str, source: Source, cells: Mapping[str, Any]) -> ImageRecord:
@@ -128,40 +155,52 @@ def cell_text(value: Any) -> str | None:
     return str(value)
 
 
-def _csv_rows(path: Path, delimiter: str = ",") -> Iterator[Mapping[str, Any]]:
-    with path.open(encoding="utf-8-sig", newline="") as handle:
-        reader = csv.DictReader(handle, strict=True, delimiter=delimiter)
-        names = [name for name in reader.fieldnames or () if name]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
+def _text_rows(path: Path, lines: Iterable[str]) -> Iterator[Mapping[str, Any]]:
+    """The rows of a text table of the kind that its name says."""
+    if path.suffix.lower() == ".jsonl":
+        return _jsonl_rows(path, lines)
+    return _csv_rows(path, lines, "\t" if path.suffix.lower() == ".tsv" else ",")
+
+
+def _csv_rows(path: Path, lines: Iterable[str], delimiter: str) -> Iterator[Mapping[str, Any]]:
+    reader = csv.DictReader(lines, strict=True, delimiter=delimiter)
+    names = [name for name in reader.fieldnames or () if name]
+    only = names[0] if len(names) == 1 else ""
+    other = next((one for one in ";\t," if one in only and one != delimiter), None)
+    if other:
+        raise DataError(
+            f"The table {path} cannot be read as it is, because its columns are separated by "
+            f"{other!r}: separate them by commas in a .csv, by tabs in a .tsv."
+        )
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(
+            f"The table {path} has several columns {twice[0]!r}: rename or remove one, because "
+            "only one of them could be read."
+        )
+    for number, row in enumerate(reader, start=1):
+        if None in row:
             raise DataError(
-                f"The table {path} has several columns {twice[0]!r}: rename or remove one, because "
-                "only one of them could be read."
+                f"Row {number} of the table {path} has more cells than the header: quote cells "
+                "that hold a comma."
             )
-        for number, row in enumerate(reader, start=1):
-            if None in row:
-                raise DataError(
-                    f"Row {number} of the table {path} has more cells than the header: quote cells "
-                    "that hold a comma."
-                )
-            yield row
+        yield row
 
 
-def _jsonl_rows(path: Path) -> Iterator[Mapping[str, Any]]:
-    with path.open(encoding="utf-8-sig") as handle:
-        for number, line in enumerate(handle, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except ValueError:
-                row = None
-            if not isinstance(row, dict):
-                raise DataError(
-                    f"Line {number} of the table {path} is not a JSON object: write one "
-                    "object per line."
-                )
-            yield row
+def _jsonl_rows(path: Path, lines: Iterable[str]) -> Iterator[Mapping[str, Any]]:
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        if not isinstance(row, dict):
+            raise DataError(
+                f"Line {number} of the table {path} is not a JSON object: write one object per "
+                "line."
+            )
+        yield row
 
 
 def _unreadable(path: Path, reason: str) -> DataError:

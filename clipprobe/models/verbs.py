@@ -74,7 +74,8 @@ def hooks(settings: Hooks, terminal: Terminal) -> None:
         ],
     }
     result(data, as_json=terminal.as_json, text=lambda: hooks_text(points))
-    say(f"{len(points)} hook points of {clip.id}; a unit is written NAME:INDEX.")
+    points_of = "hook point" if len(points) == 1 else "hook points"
+    say(f"{len(points)} {points_of} of {clip.id}; a unit is written NAME:INDEX.")
 
 
 def hooks_text(points: list[HookPoint]) -> str:

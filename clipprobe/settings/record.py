@@ -90,6 +90,11 @@ class Settings:
             if name not in texts and other in texts:
                 texts[name] = texts[other]
         absent = [one for one in settings_of(cls) if one.required and one.name not in texts]
+        if absent and all(one.where == "file" for one in absent):
+            names = " and ".join(repr(one.name) for one in absent)
+            raise ConfigError(
+                f"{cls.panel} needs {names} in a --config file: give one that has it."
+            )
         if absent:
             names = " and ".join(
                 one.flag.upper() if one.argument else f"--{one.flag}" for one in absent

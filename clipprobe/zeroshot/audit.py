@@ -19,7 +19,7 @@ from clipprobe.people import in_sentences, withheld_because
 from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
 from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
-from clipprobe.thresholds import check_thresholds
+from clipprobe.thresholds import check_thresholds, enforce, headline_figures
 from clipprobe.zeroshot.accuracy.calibration import best_shares, calibration
 from clipprobe.zeroshot.accuracy.diagnostics import (
     PromptExperiment,
@@ -29,11 +29,11 @@ from clipprobe.zeroshot.accuracy.diagnostics import (
 )
 from clipprobe.zeroshot.accuracy.measures import measure
 from clipprobe.zeroshot.accuracy.report import build_page
-from clipprobe.zeroshot.accuracy.summary import FIGURES, summarise
+from clipprobe.zeroshot.accuracy.summary import HIGHER, LOWER, summarise
 from clipprobe.zeroshot.embedded import embed_in_parts, label_rows
 from clipprobe.zeroshot.prompts import fill
 from clipprobe.zeroshot.question import Question, question
-from clipprobe.zeroshot.settings import ZeroShotAudit, hold
+from clipprobe.zeroshot.settings import ZeroShotAudit
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -55,12 +55,21 @@ def audit_zeroshot(clip: Clip, settings: ZeroShotAudit) -> RunView:
         The finished run; ``results.parquet`` holds every answer, ``text_effects.csv`` what each
         template and name does, ``confusion.csv`` every confusion that occurs.
     Raises:
-        ThresholdCrossedError: a ``fail_under`` was crossed; the run is complete.
+        ThresholdCrossedError: a ``fail_under`` or ``fail_over`` was crossed; the run is complete.
         DataError, ConfigError, RunFolderError: see the message.
     """
     run = carry_out(ZEROSHOT, settings, clip).run
-    hold(settings, run.summary)
+    hold_both(settings, run.summary)
     return run
+
+
+def hold_both(settings: ZeroShotAudit, summary: Mapping[str, Any]) -> bool:
+    """Hold the headline of a summary to the thresholds; False where there are none.
+
+    Raises:
+        ThresholdCrossedError: an end of an interval lies beyond its threshold, or is undefined.
+    """
+    return enforce(headline_figures(summary), settings.fail_under, settings.fail_over)
 
 
 def inputs_of(settings: ZeroShotAudit) -> Question:
@@ -69,7 +78,9 @@ def inputs_of(settings: ZeroShotAudit) -> Question:
     Raises:
         DataError, ConfigError: they do not match, or no figure has such a threshold.
     """
-    check_thresholds(settings.fail_under, FIGURES)
+    listed = f"{', '.join(HIGHER)}, which are better when higher"
+    check_thresholds(settings.fail_under, HIGHER, listed=listed)
+    check_thresholds(settings.fail_over, LOWER, over=True)
     return question(settings, settings.dataset())
 
 
@@ -195,4 +206,4 @@ class _Work:
         return np.stack(encode_groups(self.clip, list(zip(*rows, strict=True))), axis=1)
 
 
-ZEROSHOT = Study(kind="zeroshot", settings=ZeroShotAudit, prepare=prepare_audit, enforce=hold)
+ZEROSHOT = Study(kind="zeroshot", settings=ZeroShotAudit, prepare=prepare_audit, enforce=hold_both)

@@ -70,7 +70,8 @@ def check_class(classes: Sequence[str], name: str) -> None:
         DataError: it is not one of the classes, or there is no other.
     """
     if name not in classes or len(classes) < 2:
+        some = ", ".join(classes[:5]) + (", ..." if len(classes) > 5 else "")
         raise DataError(
-            f"{name!r} is not one of two or more classes ({', '.join(classes[:5])}): its score is "
-            "its logit less that of the others."
+            f"{name!r} is not one of two or more classes ({some}): its score is its logit less "
+            "that of the others."
         )

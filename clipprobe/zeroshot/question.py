@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from clipprobe.data import Dataset
+from clipprobe.data.labelling import without_stray_files
 from clipprobe.data.records import LeftOut
 from clipprobe.zeroshot.embedded import label_rows
 from clipprobe.zeroshot.label_text import LabelText
@@ -34,7 +35,7 @@ def question(settings: Labels, dataset: Dataset) -> Question:
     Raises:
         DataError, ConfigError: the class file cannot be read or does not match the labels.
     """
-    source, text = settings.classes, None
+    dataset, source, text = without_stray_files(dataset), settings.classes, None
     if isinstance(source, str | Path):
         text = LabelText.read(source, settings.label_set)
     names: Sequence[str] | None = text.classes if text else source  # type: ignore[assignment]

@@ -122,6 +122,12 @@ class ZeroShotAudit(Thresholds, Progress, Labels, Random, Batches, Output, Image
         Flag(takes=Path, many=False),
     ] = None
     """A YAML file with other names of classes: how far each would move the accuracy."""
+    fail_over: Annotated[
+        Mapping[str, float] | None,
+        BeforeValidator(threshold_reader("--fail-over", "calibration_error=0.1")),
+    ] = None
+    """calibration_error=NUMBER: exit with 1 when the upper end of its interval is over the
+    number."""
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,18 @@ def test_values_are_completed(line: str, offered: list[str]) -> None:
     assert completed(line) == offered
 
 
+def test_the_script_of_the_module_completes_the_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "clipprobe", "--show-completion", "bash"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"},
+    )
+    assert "_CLIPPROBE_COMPLETE=complete_bash" in done.stdout
+    assert done.stdout.strip().endswith("_clipprobe_completion clipprobe")
+
+
 @pytest.mark.parametrize(
     ("line", "near"),
     [

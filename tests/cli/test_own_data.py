@@ -89,6 +89,34 @@ def test_zeroshot_reads_the_table_and_says_what_is_left_out(
         assert (again.path / name).read_bytes() == (tmp_path / "run" / name).read_bytes()
 
 
+@pytest.mark.parametrize("verb", ["audit zeroshot", "audit zeroshot --sample 2 --per-class"])
+def test_a_file_beside_the_folders_of_the_classes_does_no_harm(
+    model: Path, tmp_path: Path, verb: str
+) -> None:
+    for i in range(8):
+        path = tmp_path / "photos" / NAMES[i % 2] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (48, 40), (30 * i, 90, 90)).save(path)
+    (tmp_path / "photos" / "README.txt").write_text("photos")
+    line = [*verb.split(), "--model", model, "--images", tmp_path / "photos"]
+    done = CliRunner().invoke(app, [*map(str, line), "--out", str(tmp_path / "run")])
+    assert done.exit_code == 0, done.output
+    manifest = load_run(tmp_path / "run").manifest
+    assert manifest["counts"] == {"used": 4 if "2" in verb else 8, "skipped": 1, "failed": 0}
+    assert [one["id"] for one in manifest["failures"]] == ["README.txt"]
+
+
+def test_a_calibration_error_is_held_under_a_number(
+    model: Path, data: Path, tmp_path: Path
+) -> None:
+    out = ["--out", tmp_path / "run", "--fail-over"]
+    done = invoke(model, data, "audit zeroshot", *out, "calibration_error=1")
+    assert done.exit_code == 0, done.output
+    done = invoke(model, data, "audit zeroshot", *out, "calibration_error=0")
+    assert done.exit_code == 1, done.output
+    assert "the upper end of its interval is over 0." in done.stderr
+
+
 def test_classes_restrict_and_order(model: Path, data: Path, tmp_path: Path) -> None:
     classes = tmp_path / "classes.txt"
     classes.write_text("sun\nmoon\ndog\n")

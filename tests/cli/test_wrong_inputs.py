@@ -103,6 +103,8 @@ EARLY = [
     ("audit written --images images --groups gender --out r", "give --word, or --words FILE"),
     ("audit written --images images --groups sex --word thief --out r", "they have 'gender'"),
     ("audit zeroshot --images images --fail-under accuracy=1 --out r", "for zero_shot, top_5"),
+    ("audit zeroshot --images images --fail-under calibration_error=0.1 --out r", "when higher"),
+    ("audit zeroshot --images images --fail-over zero_shot=0.1 --out r", "for calibration_error"),
     ("audit zeroshot --images images --averaging mean --out r", "did you mean 'unit-mean'?"),
     ("audit zeroshot --images images --template photo --out r", "has no {} where the class name"),
     ("audit few-shot --images images --fail-under prob=1 --out r", "zero_shot, probe, lp_plus"),
@@ -111,9 +113,15 @@ EARLY = [
     ("audit limits --fail-under nope=0.5 --out r", "A least value was given for 'nope'"),
     ("audit limits --foils nofile.csv --out r", "nofile.csv is not a file"),
     ("audit carriers --out r", "Give labelled images (--images) or a task"),
-    ("audit carriers --images images bird --out r", "'bird' is not one of two or more classes"),
+    ("audit carriers --images images cat --limit 30 --out r", "must be at least 20 of each"),
     ("audit faithfulness --method nothing --out r", "There is no attribution method 'nothing'"),
-    ("audit all --out r", "Suite needs --studies"),
+    ("audit all --out r", "Suite needs 'studies' in a --config file"),
+    ("zeroshot --images images --out r", "did you mean 'audit zeroshot'?"),
+    ("neurons explain", "did you mean 'explain'?"),
+    ("hooks --model no-model", "MODEL is an argument: write it without --model"),
+    ("similarity --images images/00.png --text a", "IMAGES is an argument: write it without"),
+    ("audit carriers --images images bird --out r", "two or more classes (cat, dog): "),
+    ("neurons scan --images semicolons.csv --out r", "its columns are separated by ';'"),
 ]  # fmt: skip
 #: What only the model can tell.
 LATE = [
@@ -137,6 +145,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, checkpoint: Any) -> Path:
     shutil.copytree(checkpoint("clip"), folder / "model")
     texts = {"classes.txt": "cat\ndog\n", "twice.txt": "cat\nCat\ndog\n", "empty.txt": "\n"}
     texts |= {"bad.yaml": "seed: [1", "unknown.yaml": "sede: 1\n", "file": ""}
+    texts |= {"semicolons.csv": "file_name;label\n1.png;cat\n"}
     for name, text in texts.items():
         (folder / name).write_text(text)
     (folder / "empty").mkdir()

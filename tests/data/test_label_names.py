@@ -10,7 +10,7 @@ from data.imagefiles import put
 
 from attacks.typographic.inputs import classes_of
 from clipprobe.data import open_dataset
-from clipprobe.data.label_names import read_names
+from clipprobe.data.label_names import read_names, refuse_codes
 from clipprobe.errors import DataError
 from clipprobe.study.call import OPENERS
 from clipprobe.zeroshot.embedded import label_rows
@@ -98,3 +98,15 @@ def test_codes_are_not_taken_for_class_names(photos: Path, tmp_path: Path) -> No
     put(photos / "dog" / "d.png")
     assert label_rows(open_dataset(photos).records, None)[0][0] == "dog"
     assert read_names(written(tmp_path / "m.txt", MAPPING))["n02012849"] == "crane"
+
+
+def test_parts_of_a_data_set_are_not_classes() -> None:
+    with pytest.raises(DataError, match=r"'train' and 'val' are parts .* ends in /train"):
+        refuse_codes(["val", "train", "train"])
+    refuse_codes(["train", "bus", None])
+
+
+def test_numbers_for_labels_are_said() -> None:
+    with pytest.warns(UserWarning, match=r"are numbers \(0, 1, 10, ...\).*--label-names"):
+        refuse_codes(["0", "1", "10"])
+    refuse_codes(["7", "seven"])

@@ -13,6 +13,7 @@ import pytest
 from data.imagefiles import failures, ids, png, put
 
 from clipprobe.data import Failure, decode_image, open_dataset
+from clipprobe.data.records import require_readable
 from clipprobe.errors import DataError, NoReadableImagesError
 
 
@@ -142,6 +143,37 @@ def test_a_zip_is_read_in_place_as_its_folder(tmp_path: Path) -> None:
     assert [(r.id, r.label) for r in zipped] == [(r.id, r.label) for r in folder]
     assert zipped.fingerprint == folder.fingerprint
     assert sorted(p.name for p in tmp_path.iterdir()) == ["__MACOSX", "p.zip", "photos"]
+
+
+@pytest.mark.parametrize("around", ["", "photos/"])
+def test_a_zip_with_a_metadata_table_is_its_folder(tmp_path: Path, around: str) -> None:
+    put(tmp_path / "photos" / "1.png")
+    put(tmp_path / "photos" / "sub" / "2.png")
+    table = "file_name,label,who\n1.png,cat,ann\nsub/2.png,dog,\n"
+    (tmp_path / "photos" / "metadata.csv").write_text(table)
+    with zipfile.ZipFile(tmp_path / "p.zip", "w") as archive:
+        for path in sorted((tmp_path / "photos").rglob("*.*")):
+            name = path.relative_to(tmp_path / "photos").as_posix()
+            archive.write(path, f"{around}{name}")
+    folder, zipped = open_dataset(tmp_path / "photos"), open_dataset(tmp_path / "p.zip")
+    assert [(r.id, r.label) for r in zipped] == [("1.png", "cat"), ("sub/2.png", "dog")]
+    assert zipped.records[0].attributes == {"who": "ann"}
+    assert zipped.fingerprint == folder.fingerprint
+
+
+def test_a_folder_of_parquet_files_is_told_to_be_one(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"image": [b"x"]}), tmp_path / "train-0.parquet")
+    (tmp_path / "README.md").write_text("a data set")
+    with pytest.raises(DataError, match=r"holds Parquet files .* such as .*train-0\.parquet"):
+        open_dataset(tmp_path)
+
+
+def test_images_that_a_table_does_not_lie_beside_are_looked_for_elsewhere() -> None:
+    gone = [Failure("1.png", "no such file"), Failure("2.png", "no such file")]
+    with pytest.raises(NoReadableImagesError, match="relative to its folder, or to that of --im"):
+        require_readable(0, gone, "labels.csv")
+    with pytest.raises(NoReadableImagesError, match="such as JPEG"):
+        require_readable(0, [*gone, Failure("3.png", "damaged")], "labels.csv")
 
 
 def test_one_folder_in_a_zip_stays_its_label(tmp_path: Path) -> None:

@@ -89,7 +89,8 @@ def test_the_bundled_model_is_loaded_without_a_name(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("clipprobe.models.checkpoints.loading.bundled_folder", lambda: folder)
-    assert clipprobe.load().id == bundled.BUNDLED_NAME
+    for name in (None, bundled.BUNDLED_NAME):  # messages say `clipprobe hooks emoji-clip`
+        assert clipprobe.load(name).id == bundled.BUNDLED_NAME
 
 
 def test_an_installation_without_a_bundled_model_says_so(

@@ -119,6 +119,11 @@ def test_a_dry_run_takes_its_steps_elsewhere(
     (out / "recipe.json").write_text("{}")
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 2 and "another recipe" in result.stderr
+    (out / "recipe.json").rename(out / "photo.png")
+    for line in (command, command[:-1]):  # also without --dry-run
+        result = CliRunner().invoke(app, line)
+        assert result.exit_code == 2 and "holds other files ('photo.png')" in result.stderr
+        assert [one.name for one in out.iterdir()] == ["photo.png"]
 
 
 def test_an_unknown_recipe_is_named(tmp_path: Path) -> None:

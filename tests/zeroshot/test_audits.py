@@ -63,6 +63,16 @@ def test_the_probe_learns_what_the_texts_of_a_random_tower_do_not_say(few: Any) 
     assert "probe_transferred" in names
 
 
+def test_shifted_images_that_fitted_the_probe_are_said(
+    clip: Any, images: Path, few: Any, tmp_path: Path
+) -> None:
+    both: Any = {"shots": [1], "draws": 2, "iterations": 5}
+    run = audit_few_shot(clip, images, shifted=images, out=tmp_path / "run", **both)
+    said = [one for one in run.summary["warnings"] if "are among the others too" in one]
+    assert len(said) == 1 and said[0].startswith(f"{12 * len(COLOURS)} of the shifted images")
+    assert not any("among the others" in one for one in few.summary["warnings"])
+
+
 def test_the_curves_are_the_means_of_the_draws_that_were_written(few: Any) -> None:
     with (few.path / "draws.csv").open(encoding="utf-8") as handle:
         rows = list(csv.DictReader(handle))

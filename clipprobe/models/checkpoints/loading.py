@@ -30,8 +30,8 @@ def load(
     """Load a CLIP-like model.
 
     Args:
-        model: None for the bundled checkpoint; a checkpoint folder; a Hugging Face id; or
-            ``open_clip:NAME/TAG`` (extra ``openclip``).
+        model: None or ``emoji-clip`` for the bundled checkpoint; a checkpoint folder; a Hugging
+            Face id; or ``open_clip:NAME/TAG`` (extra ``openclip``).
         revision: Branch, tag or commit of a Hugging Face id.
         device: ``auto`` (cuda, else mps, else cpu) or a torch device.
         dtype: ``float32``, ``float16`` or ``bfloat16``; outputs are float32 in any case.
@@ -44,6 +44,8 @@ def load(
         ConfigError: an unknown device, dtype or attention implementation, or a revision of
             something that has none.
     """
+    if model == BUNDLED_NAME and not Path(BUNDLED_NAME).exists():
+        model = None  # as results and messages call it
     place = resolve_device(device)
     if dtype not in DTYPES:
         raise ConfigError(f"The dtype {dtype!r} is not one of {', '.join(DTYPES)}.")

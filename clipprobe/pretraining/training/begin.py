@@ -63,19 +63,24 @@ def claim(out: Path, recipe: Recipe, begin: Begin | None) -> None:
     """Write the recipe, or check that the folder's is the same.
 
     Raises:
-        RunFolderError: it is another.
+        RunFolderError: it is another, or there are other files and no recipe.
     """
     refuse_other_recipe(out, recipe, begin)
     (out / "recipe.json").write_text(_text(recipe, begin))
 
 
 def refuse_other_recipe(out: Path, recipe: Recipe, begin: Begin | None) -> None:
-    """Raise where the folder holds a run of another recipe.
+    """Raise where the folder holds a run of another recipe, or other files and no run.
 
     Raises:
         RunFolderError: it does.
     """
     path = out / "recipe.json"
+    if out.is_dir() and not path.exists() and (others := sorted(one.name for one in out.iterdir())):
+        raise RunFolderError(
+            f"The folder {out} holds other files ({', '.join(map(repr, others[:3]))}) and no "
+            "training run: choose an empty or a new folder."
+        )
     if path.exists() and path.read_text() != _text(recipe, begin):
         raise RunFolderError(f"{out} holds a training run of another recipe: give another folder.")
 

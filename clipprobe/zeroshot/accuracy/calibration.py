@@ -5,11 +5,16 @@ their best class into 15 bins of equal width and averages the distance of accura
 The temperature divides the logits; it is fitted on one half of the images and judged on the other,
 never on the same. A small sample has an error above 0 even where all is well, so its floor stands
 beside it: the error of answers drawn from the model's own shares.
+
+Chance adds to a mean of distances, and resampling adds it again, so the percentiles of a bootstrap
+lie above the truth: of a calibrated model their interval never holds 0. Here the lower end is as
+far below the estimate as the upper end is above it, and 0 where answers drawn from the shares have
+such an error too.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -46,11 +51,11 @@ def calibration(logits: npt.NDArray[Any], labels: Ints, *, seed: int = 0) -> Cal
     temperature = fit_temperature(logits[fit], labels[fit])
     share, right = best_shares(logits[judge], labels[judge])
     cooled, _ = best_shares(logits[judge] / temperature, labels[judge])
-    hits = rng.random((_FLOOR_DRAWS, len(share))) < share
+    chance, chance_cooled = (_errors_by_chance(one, rng) for one in (share, cooled))
     return Calibration(
-        error=_estimate(share, right, seed),
-        error_at_temperature=_estimate(cooled, right, seed),
-        floor=float(np.mean([calibration_error(share, one) for one in hits])),
+        error=_estimate(share, right, chance, seed),
+        error_at_temperature=_estimate(cooled, right, chance_cooled, seed),
+        floor=float(np.mean(chance)),
         temperature=temperature,
         bins=tuple(_bins(share, right)),
     )
@@ -106,10 +111,24 @@ def _bins(share: Floats, right: npt.NDArray[Any]) -> list[tuple[float, float, in
     ]
 
 
-def _estimate(share: Floats, right: npt.NDArray[np.bool_], seed: int) -> Estimate:
-    return cluster_bootstrap(
+def _errors_by_chance(share: Floats, rng: np.random.Generator) -> list[float]:
+    """Errors of answers drawn from the shares: those of a calibrated model."""
+    hits = rng.random((_FLOOR_DRAWS, len(share))) < share
+    return [calibration_error(share, one) for one in hits]
+
+
+def _estimate(
+    share: Floats, right: npt.NDArray[np.bool_], chance: list[float], seed: int
+) -> Estimate:
+    """The error; see the module for its interval."""
+    raw = cluster_bootstrap(
         np.arange(len(share), dtype=np.float64),
         lambda rows: calibration_error(share[rows.astype(int)], right[rows.astype(int)]),
         n_boot=500,
         seed=seed,
     )
+    if np.isnan(raw.high):
+        return raw
+    by_chance = raw.value <= np.quantile(chance, 0.975)
+    low = 0.0 if by_chance else min(raw.value, max(0.0, 2 * raw.value - raw.high))
+    return replace(raw, low=low, method=f"{raw.method}, the lower end freed of its bias")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.data import Failure, decode_image, require_readable
-from clipprobe.errors import ConfigError, UnreadableImageError
+from clipprobe.errors import ConfigError, DataError, UnreadableImageError
 from clipprobe.memory import fitting_batch
 from clipprobe.people import in_sentences, refuse_person_groups
 from clipprobe.runs import Run, RunView
@@ -21,6 +21,7 @@ from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 from clipprobe.thresholds import check_thresholds
 from clipprobe.tracing import Score, trace
 from clipprobe.tracing.report import unit_rows
+from clipprobe.tracing.sizes import LEAST
 from clipprobe.tracing.tracer import kept_in, passes_of
 from clipprobe.zeroshot.carriers.claim import about, claim_score
 from clipprobe.zeroshot.carriers.report import build_page, flat, summarise
@@ -61,7 +62,7 @@ def inputs_of(settings: CarriersAudit) -> Question | None:
     Raises:
         ConfigError: there are neither images nor a task, or both, or no class is named, or no
             figure has such a threshold.
-        DataError: the images have no such class.
+        DataError: the images have no such class, or too few of it or of the others.
     """
     check_thresholds(settings.fail_under, [f"removed_by_{kind}s" for kind in settings.kinds])
     if (settings.images is None) == (settings.task is None):
@@ -75,6 +76,13 @@ def inputs_of(settings: CarriersAudit) -> Question | None:
         raise ConfigError("No class was named: say whose units are sought, as in `dog`.")
     inputs = question(settings, settings.dataset())
     check_class(inputs.classes, settings.name)
+    n = sum(record.label == settings.name for record in inputs.dataset.records)
+    if min(n, len(inputs.dataset) - n) < 2 * LEAST:
+        raise DataError(
+            f"{n} of the images show {settings.name!r} and {len(inputs.dataset) - n} do not: units "
+            "are ranked on one half of them and measured on the other, so there must be at least "
+            f"{2 * LEAST} of each."
+        )
     refuse_person_groups(in_sentences(inputs.classes, inputs.templates), "audit carriers")
     return inputs
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.data import Dataset, as_dataset
+from clipprobe.data.labelling import without_stray_files
 from clipprobe.errors import ConfigError
 from clipprobe.people import in_sentences, refuse_person_groups
 from clipprobe.runs import Run, RunView
@@ -72,7 +73,9 @@ def prepare_audit(settings: FewShotAudit, clip: Clip) -> Plan[None]:
     """Read the inputs, refuse what cannot be fitted, and plan the curves."""
     refuse_unasked(settings)
     datasets = _datasets(settings, clip)
-    shifted = None if settings.shifted is None else as_dataset(settings.shifted)
+    shifted = (
+        None if settings.shifted is None else without_stray_files(as_dataset(settings.shifted))
+    )
     tasks = {name: question(settings, dataset) for name, dataset in datasets.items()}
     for one in tasks.values():
         refuse_person_groups(in_sentences(one.classes, one.templates), "a probe")
@@ -156,7 +159,7 @@ class _Work:
             measured.append(self._curve(run, name, self._labelled(images, task), other, step))
             if other is not None:
                 measured.append(self._curve(run, "shifted", other, None, step))
-        summary = summarise(measured, settings=self.settings)
+        summary = summarise(measured, settings=self.settings, n_shared=self._shared())
         failures = [failure for one in sources for failure in one.failures]
         return Outcome(
             value=None,
@@ -167,6 +170,14 @@ class _Work:
             failed=len(failures),
             failures=failures,
         )
+
+    def _shared(self) -> int:
+        """How many shifted images are among the others too, byte by byte."""
+        if self.shifted is None:
+            return 0
+        first = next(iter(self.tasks.values())).dataset
+        known = {one for one in first.contents if not one.startswith("unreadable")}
+        return sum(one in known for one in self.shifted.contents)
 
     def _embedded(
         self, run: Run, dataset: Dataset, name: str, step: Callable[[int], None]

@@ -29,8 +29,14 @@ class Measured:
     """Images on which the same probes were scored too."""
 
 
-def summarise(measured: Sequence[Measured], *, settings: FewShotAudit) -> dict[str, Any]:
-    """``summary.json``."""
+def summarise(
+    measured: Sequence[Measured], *, settings: FewShotAudit, n_shared: int = 0
+) -> dict[str, Any]:
+    """``summary.json``.
+
+    Args:
+        n_shared: Shifted images that are among the others too.
+    """
     sets = [one for each in measured for one in _sets(each, settings)]
     headline = [item for one in sets for item in _headline(one)]
     return {
@@ -44,7 +50,7 @@ def summarise(measured: Sequence[Measured], *, settings: FewShotAudit) -> dict[s
             },
             "lp++": "unit vectors of the joint space",
         },
-        "warnings": list(_warnings(measured, settings)),
+        "warnings": [*_warnings(measured, settings), *_of_shared(n_shared)],
     }
 
 
@@ -151,6 +157,14 @@ def _method(name: str) -> str:
 
 def _suffix(name: str) -> str:
     return "" if name == "images" else "_" + name.replace(" ", "_")
+
+
+def _of_shared(n: int) -> Iterator[str]:
+    if n:
+        yield (
+            f"{n} of the shifted images are among the others too: a transferred probe is scored on "
+            "images that it was fitted on, and looks better than it is."
+        )
 
 
 def _warnings(measured: Sequence[Measured], settings: FewShotAudit) -> Iterator[str]:

@@ -87,7 +87,10 @@ class Pairs:
         rows = [row for row in self.rows if row.image in images]
         if len(images) < _FEWEST:
             reasons = "; ".join(f"{one.id}: {one.reason}" for one in failures[:3])
-            raise DataError(f"Fewer than {_FEWEST} images of the table can be read ({reasons}).")
+            raise DataError(
+                f"Fewer than {_FEWEST} images of the table can be read ({reasons}): give images "
+                "beside the table, or the folder that their names are relative to (--image-root)."
+            )
         image_vectors = clip.encode_images(list(images.values()), batch_size=batch_size)
         vectors = dict(zip(images, image_vectors, strict=True))
         texts = list(dict.fromkeys(text for row in rows for text in row.options))

@@ -84,6 +84,20 @@ def test_a_planted_temperature_is_recovered(temperature: float) -> None:
         assert found.error.low > found.error_at_temperature.high
 
 
+@pytest.mark.parametrize(("too_sure", "truth"), [(0.0, 0.0), (0.2, 0.2)])
+def test_the_interval_of_the_error_holds_the_truth(too_sure: float, truth: float) -> None:
+    """Two classes; a share of 0.95 is right in 0.95 of the images, or in 0.75."""
+    rng = np.random.default_rng(0)
+    logits = np.log([[0.95, 0.05]]).repeat(120, axis=0)
+    covered = 0
+    for seed in range(10):
+        labels = (rng.random(120) > 0.95 - too_sure).astype(int)
+        error = calibration(logits, labels, seed=seed).error
+        assert error.low <= error.value <= error.high
+        covered += error.low <= truth <= error.high
+    assert covered >= 9  # percentiles of a bootstrap hold the first truth in none
+
+
 def test_the_error_by_hand() -> None:
     share = np.array([0.95, 0.94, 0.62, 0.61])
     right = np.array([1, 1, 0, 1])
