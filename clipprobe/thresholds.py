@@ -72,24 +72,30 @@ def enforce(
     Raises:
         ConfigError: there is no such figure, or the number is not a share.
         ThresholdCrossedError: a lower end lies under its threshold, an upper end over its own, or
-            one is undefined.
+            one is undefined; names every such figure.
     """
     check_thresholds(under, figures)
     check_thresholds(over, figures, over=True)
     limits = [(name, limit, "low") for name, limit in (under or {}).items()]
     limits += [(name, limit, "high") for name, limit in (over or {}).items()]
-    for name, limit, end in limits:
-        estimate, low = figures[name], end == "low"
-        bound = estimate[end]
-        if bound is None or isinstance(bound, str):
-            raise ThresholdCrossedError(
-                f"{name} has no interval ({estimate['reason']}), so it cannot be shown to "
-                f"{'reach' if low else 'stay under'} {limit:g}."
-            )
-        if (bound < limit) if low else (bound > limit):
-            raise ThresholdCrossedError(
-                f"{name} is {estimate['value']:.3f} [{estimate['low']:.3f}, {estimate['high']:.3f}]"
-                f" n={estimate['n']}: the {'lower' if low else 'upper'} end of its interval is "
-                f"{'under' if low else 'over'} {limit:g}."
-            )
+    crossed = [text for one in limits if (text := _crossing(figures[one[0]], *one))]
+    if crossed:
+        raise ThresholdCrossedError(" ".join(crossed))
     return bool(limits)
+
+
+def _crossing(estimate: Mapping[str, Any], name: str, limit: float, end: str) -> str:
+    """The sentence of a figure whose ``low`` or ``high`` end crosses its threshold, else empty."""
+    bound, low = estimate[end], end == "low"
+    if bound is None or isinstance(bound, str):
+        return (
+            f"{name} has no interval ({estimate['reason']}), so it cannot be shown to "
+            f"{'reach' if low else 'stay under'} {limit:g}."
+        )
+    if (bound < limit) if low else (bound > limit):
+        return (
+            f"{name} is {estimate['value']:.3f} [{estimate['low']:.3f}, {estimate['high']:.3f}]"
+            f" n={estimate['n']}: the {'lower' if low else 'upper'} end of its interval is "
+            f"{'under' if low else 'over'} {limit:g}."
+        )
+    return ""

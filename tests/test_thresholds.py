@@ -30,6 +30,12 @@ def test_an_undefined_figure_crosses_any_threshold() -> None:
         enforce(FIGURES, {}, {"nothing": 1.0})
 
 
+def test_every_crossed_threshold_is_named() -> None:
+    crossed = r"^accuracy .* under 0\.9\. nothing has no .* accuracy .* upper end .* over 0\.1\.$"
+    with pytest.raises(ThresholdCrossedError, match=crossed):
+        enforce(FIGURES, {"accuracy": 0.9, "nothing": 0.0}, {"accuracy": 0.1})
+
+
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
