@@ -12,14 +12,18 @@ Limits = Mapping[str, float]
 
 
 def threshold_reader(flag: str, example: str) -> Callable[[Any], Any]:
-    """A reader of ``NAME=NUMBER`` texts for ``BeforeValidator``; a mapping is left as it is."""
+    """A reader of ``NAME=NUMBER`` texts, or of a mapping, for ``BeforeValidator``."""
 
-    def read(texts: Any) -> Any:
-        if not isinstance(texts, list | tuple):
-            return texts
+    def read(value: Any) -> Any:
+        if value is None:
+            return None
+        if isinstance(value, Mapping):
+            texts = [f"{name}={number}" for name, number in value.items()]
+        else:
+            texts = [str(one) for one in (value if isinstance(value, list | tuple) else [value])]
         limits = {}
         for text in texts:
-            name, _, number = str(text).partition("=")
+            name, _, number = text.partition("=")
             try:
                 limits[name.strip()] = float(number)
             except ValueError:
@@ -28,7 +32,7 @@ def threshold_reader(flag: str, example: str) -> Callable[[Any], Any]:
                 raise ConfigError(
                     f"{flag} {text!r} is not NAME=NUMBER: give for example {example}."
                 )
-        return limits
+        return value if isinstance(value, Mapping) else limits
 
     return read
 

@@ -14,6 +14,7 @@ from pydantic.dataclasses import dataclass
 from attacks.typographic.settings import Asking, Guarding
 from clipprobe.settings import Flag, Settings, Texts
 from clipprobe.settings.shared import Output, Progress, Random
+from clipprobe.settings.values import listed
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -60,7 +61,9 @@ class AttackSearch(Progress, Asking, Guarding, Random, Output):
     """The image."""
     label: str
     """What it shows: one of the classes."""
-    classes: Annotated[Sequence[str] | str | Path, Flag(takes=Path, many=False)]
+    classes: Annotated[
+        Sequence[str] | str | Path, BeforeValidator(listed), Flag(takes=Path, many=False)
+    ]
     """A text file, one candidate class a line; every label must be among them."""
     _: KW_ONLY
     target: Annotated[str | None, Flag(default="any wrong one")] = None
