@@ -246,3 +246,14 @@ def test_black_letters_are_no_blot() -> None:
     assert (black.color, black.outline, red.outline) == ("black", "white", "black")
     chosen = SearchSpace(words=("cat",), colors=("black",), fixed={"outline": None})
     assert chosen.attack((0, 0, 0, 0, 4, 4)).outline is None
+
+
+def test_a_size_too_small_to_be_written_does_not_end_the_bisection(tmp_path: Path) -> None:
+    toy = InkToy(height=4)
+    space = {
+        "places": 2, "sizes": (0.05, 0.16), "colors": ("red",),
+        "opacities": tuple(i / 20 for i in range(10, 21)),
+    }  # fmt: skip
+    found = run(toy, tmp_path / "run", words=["il"], queries=8, **space).words.found
+    assert found is not None and found.values["size"] == 0.16  # 0.05 is 3 px high
+    assert found.values["opacity"] < 0.9, found  # bisected, not lowered step by step
