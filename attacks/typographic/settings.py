@@ -120,7 +120,7 @@ class Writing(Settings):
     """Which word stands on which image."""
 
     panel: ClassVar[str] = "Words"
-    words: Annotated[WordsLike, Flag(where="file")] = "random"
+    words: Annotated[WordsLike, BeforeValidator(listed), Flag(where="file")] = "random"
     """Where the attack words come from: a strategy, a file, a list, or a mapping with strategy,
     listed (or file) and budget."""
     words_per_image: Annotated[int, Ge(1)] = 1

@@ -93,13 +93,15 @@ def test_the_task_says_what_makes_its_images(
     assert larger.renderer.attack.size == 0.3 and larger.bases is one.bases
 
 
-def test_classes_of_any_collection_are_a_list() -> None:
+def test_classes_and_words_of_any_collection_are_a_list() -> None:
     def classes(value: Any) -> Any:
         return TypographicAudit("photos", value, out="unused").classes
 
     for value in (np.array(NAMES), (name for name in NAMES), tuple(NAMES)):
         assert list(classes(value)) == NAMES
     assert all(type(name) is str for name in classes(np.array(NAMES)))  # not numpy's own
+    for words in (np.array(WORDS), iter(WORDS)):  # a run keeps them, so that it can be made again
+        assert TypographicAudit("photos", NAMES, out="unused", words=words).words == WORDS
     assert classes(set(NAMES)) == sorted(NAMES) and classes("classes.txt") == "classes.txt"
     with pytest.raises(ConfigError, match=r"^classes=5 is neither a list nor a path\.$"):
         classes(5)

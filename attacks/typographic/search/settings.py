@@ -68,7 +68,9 @@ class AttackSearch(Progress, Asking, Guarding, Random, Output):
     _: KW_ONLY
     target: Annotated[str | None, Flag(default="any wrong one")] = None
     """The class that the answer shall become."""
-    words: Annotated[Sequence[str] | Path | None, Flag(where="file")] = None
+    words: Annotated[Sequence[str] | Path | None, BeforeValidator(listed), Flag(where="file")] = (
+        None
+    )
     """What may be written: a file, one word per line, or a list."""
     max_area: Annotated[float, Gt(0), Le(1)] = 0.1
     """Largest share of pixels inked."""
