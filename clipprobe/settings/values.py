@@ -41,7 +41,7 @@ def several(value: Any) -> Any:
 def listed(value: Any) -> Any:
     """An array, a series, a set or a generator as a list; for ``BeforeValidator``.
 
-    A text, a path, a mapping, and whatever is no collection stay as they are. A set is sorted.
+    A text, a path, a mapping, and what is not a collection stay as they are. A set is sorted.
     """
     if isinstance(value, str | Path | Mapping | Sequence) or not isinstance(value, Iterable):
         return value
