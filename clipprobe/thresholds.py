@@ -12,14 +12,18 @@ Limits = Mapping[str, float]
 
 
 def threshold_reader(flag: str, example: str) -> Callable[[Any], Any]:
-    """A reader of ``NAME=NUMBER`` texts for ``BeforeValidator``; a mapping is left as it is."""
+    """A reader of ``NAME=NUMBER`` texts, or of a mapping, for ``BeforeValidator``."""
 
-    def read(texts: Any) -> Any:
-        if not isinstance(texts, list | tuple):
-            return texts
+    def read(value: Any) -> Any:
+        if value is None:
+            return None
+        if isinstance(value, Mapping):
+            texts = [f"{name}={number}" for name, number in value.items()]
+        else:
+            texts = [str(one) for one in (value if isinstance(value, list | tuple) else [value])]
         limits = {}
         for text in texts:
-            name, _, number = str(text).partition("=")
+            name, _, number = text.partition("=")
             try:
                 limits[name.strip()] = float(number)
             except ValueError:
@@ -28,7 +32,7 @@ def threshold_reader(flag: str, example: str) -> Callable[[Any], Any]:
                 raise ConfigError(
                     f"{flag} {text!r} is not NAME=NUMBER: give for example {example}."
                 )
-        return limits
+        return value if isinstance(value, Mapping) else limits
 
     return read
 
@@ -72,24 +76,30 @@ def enforce(
     Raises:
         ConfigError: there is no such figure, or the number is not a share.
         ThresholdCrossedError: a lower end lies under its threshold, an upper end over its own, or
-            one is undefined.
+            one is undefined; names every such figure.
     """
     check_thresholds(under, figures)
     check_thresholds(over, figures, over=True)
     limits = [(name, limit, "low") for name, limit in (under or {}).items()]
     limits += [(name, limit, "high") for name, limit in (over or {}).items()]
-    for name, limit, end in limits:
-        estimate, low = figures[name], end == "low"
-        bound = estimate[end]
-        if bound is None or isinstance(bound, str):
-            raise ThresholdCrossedError(
-                f"{name} has no interval ({estimate['reason']}), so it cannot be shown to "
-                f"{'reach' if low else 'stay under'} {limit:g}."
-            )
-        if (bound < limit) if low else (bound > limit):
-            raise ThresholdCrossedError(
-                f"{name} is {estimate['value']:.3f} [{estimate['low']:.3f}, {estimate['high']:.3f}]"
-                f" n={estimate['n']}: the {'lower' if low else 'upper'} end of its interval is "
-                f"{'under' if low else 'over'} {limit:g}."
-            )
+    crossed = [text for one in limits if (text := _crossing(figures[one[0]], *one))]
+    if crossed:
+        raise ThresholdCrossedError(" ".join(crossed))
     return bool(limits)
+
+
+def _crossing(estimate: Mapping[str, Any], name: str, limit: float, end: str) -> str:
+    """The sentence of a figure whose ``low`` or ``high`` end crosses its threshold, else empty."""
+    bound, low = estimate[end], end == "low"
+    if bound is None or isinstance(bound, str):
+        return (
+            f"{name} has no interval ({estimate['reason']}), so it cannot be shown to "
+            f"{'reach' if low else 'stay under'} {limit:g}."
+        )
+    if (bound < limit) if low else (bound > limit):
+        return (
+            f"{name} is {estimate['value']:.3f} [{estimate['low']:.3f}, {estimate['high']:.3f}]"
+            f" n={estimate['n']}: the {'lower' if low else 'upper'} end of its interval is "
+            f"{'under' if low else 'over'} {limit:g}."
+        )
+    return ""

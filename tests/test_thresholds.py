@@ -30,6 +30,12 @@ def test_an_undefined_figure_crosses_any_threshold() -> None:
         enforce(FIGURES, {}, {"nothing": 1.0})
 
 
+def test_every_crossed_threshold_is_named() -> None:
+    crossed = r"^accuracy .* under 0\.9\. nothing has no .* accuracy .* upper end .* over 0\.1\.$"
+    with pytest.raises(ThresholdCrossedError, match=crossed):
+        enforce(FIGURES, {"accuracy": 0.9, "nothing": 0.0}, {"accuracy": 0.1})
+
+
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
@@ -53,6 +59,11 @@ def test_texts_of_the_command_line_are_read() -> None:
     for text in ("a", "a=", "a=x", "a=nan", "a=inf"):
         with pytest.raises(ConfigError, match="is not NAME=NUMBER: give for example accuracy"):
             read([text])
+    given = {"a": 0.5}
+    assert read(given) is given and read("a=0.5") == given  # as Python gives them
+    for value in (0.5, "a", {"a": math.nan}, {"a": "high"}, {"a": None}):
+        with pytest.raises(ConfigError, match="is not NAME=NUMBER: give for example accuracy"):
+            read(value)
 
 
 def test_a_headline_by_its_names() -> None:

@@ -17,7 +17,7 @@ from attacks.typographic.texts import read_synonyms
 from clipprobe.errors import ConfigError
 from clipprobe.settings import Flag, Settings, Texts
 from clipprobe.settings.shared import Images, Inference, Output, Progress, Random, TwoRuns
-from clipprobe.settings.values import lines_if_path
+from clipprobe.settings.values import lines_if_path, listed
 from clipprobe.thresholds import threshold_reader
 from clipprobe.zeroshot.prompts import TEMPLATES
 
@@ -35,6 +35,7 @@ else:
 #: The candidate classes of an audit of labelled images.
 Classes = Annotated[
     Sequence[str] | str | Path | None,
+    BeforeValidator(listed),
     Flag(takes=Path, many=False, default="the labels, sorted"),
 ]
 FORBIDDEN = BeforeValidator(lines_if_path("forbidden word", repeated=True))
@@ -119,7 +120,7 @@ class Writing(Settings):
     """Which word stands on which image."""
 
     panel: ClassVar[str] = "Words"
-    words: Annotated[WordsLike, Flag(where="file")] = "random"
+    words: Annotated[WordsLike, BeforeValidator(listed), Flag(where="file")] = "random"
     """Where the attack words come from: a strategy, a file, a list, or a mapping with strategy,
     listed (or file) and budget."""
     words_per_image: Annotated[int, Ge(1)] = 1

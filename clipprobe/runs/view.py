@@ -84,7 +84,7 @@ class RunReader:
         if not path.is_file():
             raise RunFolderError(
                 f"The run {self.path} has no {name}: it was made by another command, or files "
-                "were removed."
+                "were removed. Restore it from a copy, or make it again with --overwrite."
             )
         return path
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,6 +36,17 @@ Existing = AfterValidator(_there)
 def several(value: Any) -> Any:
     """One text or path as a list of it; for ``BeforeValidator``."""
     return [value] if isinstance(value, str | Path) else value
+
+
+def listed(value: Any) -> Any:
+    """An array, a series, a set or a generator as a list; for ``BeforeValidator``.
+
+    A text, a path, a mapping, and what is not a collection stay as they are. A set is sorted.
+    """
+    if isinstance(value, str | Path | Mapping | Sequence) or not isinstance(value, Iterable):
+        return value
+    items = value.tolist() if hasattr(value, "tolist") else value  # numpy's texts as Python's
+    return sorted(items) if isinstance(value, Set) else list(items)
 
 
 def lines_if_path(what: str, *, repeated: bool = False) -> Callable[[Any], Any]:

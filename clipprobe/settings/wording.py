@@ -24,12 +24,12 @@ _NOT_SEVERAL = {
     "dict_type", "is_instance_of", "iterable_type", "list_type", "mapping_type", "sequence_str",
     "tuple_type",
 }  # fmt: skip
+_BY_PLACE = "unexpected_positional_argument"
 _MISSING = {"missing", "missing_argument", "missing_keyword_only_argument"}
 #: Types of errors that are worded here; of any other the words of pydantic follow the name.
 WORDED = (
     _OUT_OF_RANGE | _WRONG_TYPE | _NOT_SEVERAL | _MISSING
-    | {"literal_error", "unexpected_keyword_argument", "unexpected_positional_argument",
-       "value_error"}
+    | {"literal_error", "unexpected_keyword_argument", _BY_PLACE, "value_error"}
 )  # fmt: skip
 
 
@@ -41,7 +41,9 @@ def sentence(record: Any, error: ValidationError, sources: Mapping[str, str]) ->
         sources: Field -> how a message names where its value came from: ``--n-boot``. A value that
             Python gave is named after the field.
     """
-    first = error.errors(include_url=False, include_context=True)[0]
+    errors = error.errors(include_url=False, include_context=True)
+    # A value given by its place is why another setting seems to be missing.
+    first = next((one for one in errors if one["type"] == _BY_PLACE), errors[0])
     kind, place = first["type"], first["loc"][0] if first["loc"] else ""
     if isinstance(place, int):
         places = positional(record)
@@ -49,11 +51,12 @@ def sentence(record: Any, error: ValidationError, sources: Mapping[str, str]) ->
     if kind == "unexpected_keyword_argument":
         names = [one.name for one in settings_of(record) if one.where != "terminal"]
         return f"There is no setting {place!r}: {nearest(str(place), names)}"
-    if kind == "unexpected_positional_argument":
-        return (
-            f"At most {len(positional(record))} settings can be given by their place: give the "
-            "others by name."
-        )
+    if kind == _BY_PLACE:
+        if most := len(positional(record)):
+            return f"At most {most} settings can be given by their place: give the others by name."
+        names = [str(one["loc"][0]) for one in errors if one["type"] in _MISSING]
+        name = next(iter(names), settings_of(record)[0].name)
+        return f"No setting can be given by its place: give each by name, as in {name}=…"
     setting = next((one for one in settings_of(record) if one.name == place), None)
     if setting is None:
         return f"{place or record.__name__}: {first['msg']}."
@@ -66,7 +69,13 @@ def sentence(record: Any, error: ValidationError, sources: Mapping[str, str]) ->
         return f"{subject} is unknown: {nearest(str(first['input']), setting.known())}"
     if kind in _OUT_OF_RANGE:
         return f"{subject} is out of range: give {setting.noun}."
-    if kind in _NOT_SEVERAL or (kind in _WRONG_TYPE and setting.many and len(first["loc"]) < 2):
+    where = first["loc"]
+    same = {one["type"] for one in errors if one["loc"][:1] == where[:1]}
+    if kind in _NOT_SEVERAL and "path_type" in same:  # a list, or the path of a file with one
+        return f"{subject} is neither a list nor a path."
+    if kind in _WRONG_TYPE and len(where) > 1 and isinstance(where[-1], int) and not setting.many:
+        return f"{subject} is not a text."
+    if kind in _NOT_SEVERAL or (kind in _WRONG_TYPE and setting.many and len(where) < 2):
         return f"{subject} is not {'a list' if setting.many else setting.noun}."
     if kind in _WRONG_TYPE:
         return f"{subject} is not {setting.noun}."

@@ -77,7 +77,9 @@ class Classes:
         from difflib import get_close_matches
 
         near = get_close_matches(name, self.names, n=3, cutoff=0.5)
-        return f"the nearest are {', '.join(map(repr, near))}" if near else "none is close"
+        if not near:
+            return "none is close"
+        return f"the nearest {'is' if len(near) == 1 else 'are'} {', '.join(map(repr, near))}"
 
     def duplicates(self) -> list[str]:
         """Class names that share their meaning with an earlier class."""

@@ -72,6 +72,7 @@ APART = [
             "baseline",
             "concepts",
             "controls",
+            "fail-over",
             "fail-under",
             "k",
             "random",

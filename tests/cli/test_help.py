@@ -37,7 +37,9 @@ OPTIONAL = {
         "file", "word", "forbidden", "allowed", "synonyms", "name_pattern",
         "word_column", "protocol", "fail_under", "fail_over", "config", "preset", "contrast",
     },
-    "audit sweep": {"base", "file", "word", "synonyms", "name_pattern"},
+    "audit sweep": {
+        "base", "file", "word", "synonyms", "name_pattern", "fail_under", "fail_over",
+    },
     "audit stroop": {"images"},
     "audit search": {"file", "word", "synonyms", "forbidden", "allowed"},
     "audit zeroshot": {"label_set", "other_names", "fail_under"},

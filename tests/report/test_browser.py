@@ -163,3 +163,28 @@ def test_the_helper_that_finds_what_is_cut_can_fail(browser: Any, tmp_path: Path
     assert any("px in" in one for one in too_wide(browser, report, 1280))
     report.write_text("<body><div style='width: 900px'>wide</div></body>", encoding="utf-8")
     assert any("the page is" in one for one in too_wide(browser, report, 390))
+
+
+def test_on_a_phone_the_legend_leaves_the_axis_its_title_and_prose_its_width(
+    browser: Any, tmp_path: Path
+) -> None:
+    chart = interval_bars(
+        ["a", "b"],
+        {f"answers the true class, written word {i}": [wilson(3, 10)] * 2 for i in range(5)},
+        axis="share of images",
+    )
+    chart.update_xaxes(title_text="size of the letters")
+    prose = "answers that are the written word, beyond those with a nonsense word in its place"
+    rows = [["reading effect", *[wilson(3, 10)] * 2, 0.5, prose]]
+    table = Table(["effect", "a", "b", "p", "meaning"], rows, "One row.")
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    narrow = Page(title="Narrow", sections=[Section("All", [Chart(chart, "Bars."), table])])
+    page.goto(write_html(narrow, tmp_path / "report.html").as_uri())
+    page.locator("#chart_1 .legend").wait_for()
+    legend, title = (page.locator(f"#chart_1 .{c}").bounding_box() for c in ("legend", "xtitle"))
+    assert title["y"] + title["height"] <= legend["y"] + 1, (title, legend)
+    assert legend["x"] + legend["width"] <= 390, legend
+    plot = page.locator("#chart_1").bounding_box()
+    assert legend["y"] + legend["height"] <= plot["y"] + plot["height"] + 1, (legend, plot)
+    assert page.locator("tbody tr").first.bounding_box()["height"] < 140
+    page.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from settings.toys import Needy, Toy
+from settings.toys import Needy, Several, Toy
 
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.settings.wording import WORDED
@@ -50,6 +50,8 @@ def test_places_and_what_is_needed() -> None:
         Toy("a", ["b"], 3)  # type: ignore[misc]
     with pytest.raises(ConfigError, match=r"probes=3 is not a list\."):
         Toy("a", 3)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"^No setting .* give each by name, as in files=…$"):
+        Several("a")  # type: ignore[call-arg, misc]
     with pytest.raises(ConfigError, match="'size' is needed: How large"):
         Needy(number=1)  # type: ignore[call-arg]
     with pytest.raises(ConfigError, match="needs --size: give it, or write it into the --config"):

@@ -92,6 +92,10 @@ def test_positions() -> None:
     assert abs((x0 + x1) / 2 - 100) <= 1 and abs((y0 + y1) / 2 - 60) <= 1
     cells = {box(f"r{row}c{column}") for row in range(1, 5) for column in range(1, 5)}
     assert len(cells) == 16
+    half = np.float32(0.5)  # numbers of numpy are numbers
+    assert box((half, half)) == box("center")
+    tilted = TypographicAttack(word="on", perspective=np.float32(30))
+    assert tilted(image).boxes == TypographicAttack(word="on", perspective=30.0)(image).boxes
 
 
 def test_copies_do_not_overlap() -> None:

@@ -144,6 +144,13 @@ def test_a_reader_and_a_non_reader(
     assert shared["warnings"] == [
         "12 attacked image(s) stand only in A and 0 only in B: they are left out."
     ]
+    turned = audit_typographic(
+        toy(reads=True), data, NAMES[::-1], out=tmp_path / "turned", size=0.3
+    )
+    same = compare_runs(bigger, turned, out=None, seed=0)  # the same answers in another order
+    assert not same["settings"] and {row["difference"]["value"] for row in same["differences"]} == {
+        0
+    }
     other = audit_typographic(toy(reads=True), data, [*NAMES, "ox"], out=tmp_path / "other")
     with pytest.raises(RunFolderError, match="chose among other answers"):
         compare_runs(reader, other, out=None, seed=0)

@@ -51,6 +51,9 @@ def test_without_a_control_nothing_is_said_of_reading() -> None:
     nowhere = summary(18, None)
     nowhere["conditions"]["attack"]["targeted_success"]["all"] = undefined("no class").to_json()
     assert lead_of(nowhere).verdict == "Whether it reads cannot be said: no class"
+    union = {"targeted_success": wilson(3, 4).to_json()}
+    beside = lead_of({**nowhere, "candidate_sets": {"union": union}}).evidence
+    assert "the answer becomes the word on 75 % [30, 95], n = 4 of the images that" in beside
 
 
 @pytest.mark.parametrize(

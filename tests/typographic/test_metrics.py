@@ -65,6 +65,20 @@ def test_a_word_without_a_class_counts_for_accuracy_only() -> None:
     assert rates["untargeted_success"]["clean_right"].n == 8
 
 
+def test_a_share_of_nothing_says_why() -> None:
+    nowhere, wrong = made("1100000000", "0000000000", "0000000000"), made("0" * 10, "1" * 10)
+    conditions = {"attack": nowhere, "nonsense": made("1" * 10, "0" * 10, "0" * 10)}
+    reading = effects(conditions, seed=0)["reading_effect"]["estimate"]
+    targeted = condition_rates(nowhere, CLEAN, seed=0)["targeted_success"]
+    for estimate in (reading, *targeted.values()):
+        assert (estimate.n, estimate.reason) == (0, "no written word means one of the classes")
+    rates = condition_rates(ATTACK, wrong, seed=0)
+    for measure in ("targeted_success", "untargeted_success"):
+        assert rates[measure]["clean_right"].reason.endswith("answered correctly without text")
+    why = rates["targeted_success"]["not_already_target"].reason
+    assert why == "every clean answer is the written word already"
+
+
 def test_without_clean_pictures_their_denominators_are_undefined() -> None:
     rates = condition_rates(ATTACK, None, seed=0)
     assert rates["targeted_success"]["all"].value == 0.6

@@ -19,6 +19,7 @@ import attacks.typographic.search
 from attacks.typographic.search import SearchResult, search_attack
 from attacks.typographic.search.result import best_of
 from attacks.typographic.search.space import SearchSpace
+from attacks.typographic.search.verb import sentences
 from clipprobe.cli import app
 from clipprobe.errors import (
     ConfigError,
@@ -246,3 +247,22 @@ def test_black_letters_are_no_blot() -> None:
     assert (black.color, black.outline, red.outline) == ("black", "white", "black")
     chosen = SearchSpace(words=("cat",), colors=("black",), fixed={"outline": None})
     assert chosen.attack((0, 0, 0, 0, 4, 4)).outline is None
+
+
+def test_a_size_too_small_to_be_written_does_not_end_the_bisection(tmp_path: Path) -> None:
+    toy = InkToy(height=4)
+    space = {
+        "places": 2, "sizes": (0.05, 0.16), "colors": ("red",),
+        "opacities": tuple(i / 20 for i in range(10, 21)),
+    }  # fmt: skip
+    found = run(toy, tmp_path / "run", words=["il"], queries=8, **space).words.found
+    assert found is not None and found.values["size"] == 0.16  # 0.05 is 3 px high
+    assert found.values["opacity"] < 0.9, found  # bisected, not lowered step by step
+
+
+def test_a_place_is_said_with_six_digits_at_most(tmp_path: Path) -> None:
+    result = run(InkToy(), tmp_path / "run", words=["il"], places=3)
+    assert result.words.found is not None
+    assert result.words.found.values["y"] == 5 / 6
+    page = (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
+    assert "y 0.833333." in page and "0.8333333333" not in page + sentences(result)

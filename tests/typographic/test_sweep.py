@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 import attacks.typographic.sweep
 from attacks.typographic.sweep import sweep
-from clipprobe.errors import ConfigError, DataError
+from clipprobe.errors import ConfigError, DataError, ThresholdCrossedError
 from clipprobe.stimuli.text import DEFAULT_FONT, label
 from clipprobe.testing.toys import COLORS, NAMES, SIDE, ToyClip
 from clipprobe.zeroshot import TEMPLATES
@@ -241,6 +241,7 @@ def test_a_grid_that_cannot_be_run_is_refused_before_anything_is_written(
 def test_strategies_over_a_list_rank_the_list(run: Callable[..., Any]) -> None:
     listed = ["zzz", NAMES[2], NAMES[1]]
     found = run(factors={"size": [0.2]}, words={"strategy": "runner-up", "listed": listed})
+    assert not any("is a maximum" in text for text in found.summary["warnings"])  # of one cell
     words = set(found.read_table("results.parquet")["word"].to_pylist())
     assert words and words <= set(listed)
     with pytest.raises(ConfigError, match="find words with an audit first"):
@@ -276,3 +277,19 @@ def test_the_command_line_sweeps(
     done = runner.invoke(app, command)
     assert done.exit_code == 2 and "needs --factor" in done.stderr
     assert not os.environ.get("CLIPPROBE_MODEL")
+
+
+def test_thresholds_hold_the_worst_cell(run: Callable[..., Any]) -> None:
+    def held(**limits: dict[str, float]) -> Any:
+        return run(factors={"size": [0.2]}, each=3, **limits)
+
+    estimates = {one["name"]: one["estimate"] for one in held().summary["headline"]}
+    worst, success = estimates["worst_attacked_accuracy"], estimates["highest_targeted_success"]
+    passes = {"fail_under": {"worst_attacked_accuracy": worst["low"]},
+              "fail_over": {"highest_targeted_success": success["high"]}}  # fmt: skip
+    held(**passes)
+    with pytest.raises(ThresholdCrossedError, match=r"^worst_attacked_accuracy .* highest_targ"):
+        held(fail_under={"worst_attacked_accuracy": worst["low"] + 1e-6},
+             fail_over={"highest_targeted_success": success["high"] - 1e-6})  # fmt: skip
+    with pytest.raises(ConfigError, match="for 'highest_targeted_success': it can be given for cl"):
+        held(fail_under={"highest_targeted_success": 0.5})

@@ -7,6 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pytest
+
 from attacks.typographic import audit_typographic
 from attacks.typographic.choosing.prepared import check_task, prepare
 from attacks.typographic.rendering.settings import prototype
@@ -14,6 +17,7 @@ from attacks.typographic.settings import TypographicAudit
 from attacks.typographic.sweep import sweep
 from attacks.typographic.task import Task
 from attacks.typographic.words import parse_words
+from clipprobe.errors import ConfigError
 from clipprobe.runs import RunView
 from clipprobe.zeroshot.classes import Classes
 from clipprobe.zeroshot.classifier import class_vectors
@@ -87,3 +91,19 @@ def test_the_task_says_what_makes_its_images(
     changed = {k for k, v in one.config().items() if larger.config()[k] != v}
     assert changed == {"attack"}
     assert larger.renderer.attack.size == 0.3 and larger.bases is one.bases
+
+
+def test_classes_and_words_of_any_collection_are_a_list() -> None:
+    def classes(value: Any) -> Any:
+        return TypographicAudit("photos", value, out="unused").classes
+
+    for value in (np.array(NAMES), (name for name in NAMES), tuple(NAMES)):
+        assert list(classes(value)) == NAMES
+    assert all(type(name) is str for name in classes(np.array(NAMES)))  # not numpy's own
+    for words in (np.array(WORDS), iter(WORDS)):  # a run keeps them, so that it can be made again
+        assert TypographicAudit("photos", NAMES, out="unused", words=words).words == WORDS
+    assert classes(set(NAMES)) == sorted(NAMES) and classes("classes.txt") == "classes.txt"
+    with pytest.raises(ConfigError, match=r"^classes=5 is neither a list nor a path\.$"):
+        classes(5)
+    with pytest.raises(ConfigError, match=r"^classes=1 is not a text\.$"):
+        classes([1, "dog"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -89,6 +90,30 @@ def test_sources_of_words_are_checked(tmp_path: Path) -> None:
         parse_words(file)
     with pytest.raises(DataError, match="every word needs a visible character"):
         parse_words(["dog", " "])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (5, r"^words=5 is not a list of words"),
+        (None, r"^words=None is not a list"),
+        ({"strategy": "runner-up", "listed": "ipod"}, r"^words\.listed='ipod' is not a list"),
+        ({"listed": 5}, r"^words\.listed=5 is not a list"),
+        ({"listed": ["ipod"], "file": "words.txt"}, "has both 'listed' and 'file'"),
+    ],
+)
+def test_words_of_another_form_are_refused(words: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        parse_words(words)
+
+
+def test_numbers_and_arrays_of_python_are_taken_and_unquoted_numbers_are_not() -> None:
+    listed = {"strategy": "brute-force", "listed": np.array(["ipod", "dog"]), "file": None}
+    words = parse_words({**listed, "budget": np.int64(30)})
+    assert (words.listed, words.budget, type(words.budget)) == (("ipod", "dog"), 30, int)
+    assert parse_words({"listed": []}).listed == ()
+    with pytest.raises(DataError, match="holds 5, which is not text: put it in quotes"):
+        parse_words(["ipod", 5])  # type: ignore[list-item]  # of a YAML file
 
 
 @given(st.text("abcdeiopqrstXYZÄ 27$-як", min_size=1, max_size=12), st.integers(0, 5))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 from pydantic.dataclasses import dataclass
@@ -130,5 +131,4 @@ def tilt(perspective: Any) -> tuple[float, float]:
 
 def number(value: object) -> bool:
     """Whether it is a finite number."""
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and math.isfinite(value)  # type: ignore[arg-type]
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)

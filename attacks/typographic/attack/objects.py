@@ -25,7 +25,7 @@ def checked_mask(mask: npt.ArrayLike | None, size: tuple[int, int]) -> npt.NDArr
     if mask is None:
         raise ConfigError(
             "A position on or off the object needs to know the object: give object_mask, an array "
-            "(height, width) that is True on it, or choose another position."
+            "(height, width) that is True on it (--object-mask FILE), or choose another position."
         )
     array = np.asarray(mask)
     if array.shape != size[::-1]:

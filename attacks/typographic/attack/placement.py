@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from difflib import get_close_matches
+from numbers import Real
 
 from clipprobe.errors import ConfigError, TextFitError
 from clipprobe.statistics.seeds import rng
@@ -66,7 +67,7 @@ def checked_position(position: Position, copies: int) -> str | tuple[Place, ...]
 
 def _pair(pair: object, position: object) -> Place:
     numbers = list(pair) if isinstance(pair, Sequence) and not isinstance(pair, str) else []
-    inside = [isinstance(n, (int, float)) and math.isfinite(n) and 0 <= n <= 1 for n in numbers]
+    inside = [isinstance(n, Real) and math.isfinite(n) and 0 <= float(n) <= 1 for n in numbers]
     if len(numbers) != 2 or not all(inside):
         raise ConfigError(
             f"The position {position!r} is not a place: give the centre of the label as fractions "

@@ -115,7 +115,7 @@ def load_attacks(
         note = f" ({known.expected_note})" if known.expected_note else ""
         warnings.insert(
             0,
-            f"{known.title} has {numbers} images as published{note}; {n:,} usable ones were found"
+            f"{known.title}: {numbers} images as published{note}; {n:,} usable ones were found"
             f" at {place.name!r} and {len(reading.skipped):,} were left out: the numbers are not "
             "those of the whole data set.",
         )

@@ -87,9 +87,9 @@ class Job:
             require_readable(len(planned) + len(left_out), failed, self.task.dataset.name)
             note = f" ({left_out[0].id!r}: {left_out[0].reason})" if left_out else ""
             raise DataError(
-                f"{len(planned)} images of {self.task.dataset.name!r} can be explained{note}, and "
-                "choosing units on one half and checking them on the other needs at least 4: give "
-                "more images."
+                f"Only {len(planned)} of the images of {self.task.dataset.name!r} can be "
+                f"explained{note}, and choosing units on one half and checking them on the other "
+                "needs at least 4: give more images."
             )
         measurer = Measurer(self.clip, drawer, classes, vectors, cls=self.settings.cls)
         measured = self._measured(run, measurer, drawer, planned)

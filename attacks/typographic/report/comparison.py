@@ -112,6 +112,8 @@ def refuse_incomparable(a: RunView, b: RunView) -> list[tuple[str, Any, Any]]:
     configs = [a.read_json("config.json")["config"], b.read_json("config.json")["config"]]
     for run in (a, b):
         require_answers(run)
+    for config in configs:  # the order of the classes decides nothing but exact ties
+        config["classes"] = sorted(config["classes"])
     differences = differing(configs[0], configs[1])
     for name, x, y in differences:
         top = name.partition(".")[0]

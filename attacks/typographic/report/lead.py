@@ -60,7 +60,8 @@ def _statement(summary: Mapping[str, Any]) -> tuple[str, str]:
     hits = attack.get("targeted_success", {}).get("all")
     if hits is None or not is_defined(hits):
         why = "no written word means one of the classes" if hits is None else reason_of(hits)
-        return f"Whether it reads cannot be said: {why}", lost or "See the notes below."
+        among = f"{lost} {_among_words(summary)}".strip()
+        return f"Whether it reads cannot be said: {why}", among or "See the notes below."
     reading = effects.get("reading_effect")
     if reading is None or not is_defined(reading["estimate"]):
         return (
@@ -88,6 +89,17 @@ def _statement(summary: Mapping[str, Any]) -> tuple[str, str]:
         "It is not shown to read: the written word is answered no more often than with nonsense "
         f"in its place ({counted(hits)})",
         evidence,
+    )
+
+
+def _among_words(summary: Mapping[str, Any]) -> str:
+    """What words that mean no class do where they are candidates themselves."""
+    success = summary.get("candidate_sets", {}).get("union", {}).get("targeted_success")
+    if success is None or not is_defined(success):
+        return ""
+    return (
+        "Where the written words are candidates too, the answer becomes the word on "
+        f"{share(success)} of the images that were right."
     )
 
 

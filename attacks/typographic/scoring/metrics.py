@@ -31,6 +31,8 @@ from clipprobe.statistics import (
 )
 
 Bools = npt.NDArray[np.bool_]
+#: Why there is no share of hits.
+NO_TARGET = "no written word means one of the classes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +99,9 @@ def condition_rates(
             denominators that need them undefined.
     """
 
-    def share(part: Outcomes, hits: Bools, keep: Bools) -> Estimate:
+    def share(part: Outcomes, hits: Bools, keep: Bools, *, why: str = NO_TARGET) -> Estimate:
         rows = np.flatnonzero(keep)
-        return rate(hits[rows], part.cluster[rows], seed=seed)
+        return rate(hits[rows], part.cluster[rows], seed=seed) if len(rows) else undefined(why)
 
     everything = np.ones(len(now.pair), dtype=bool)
     rates: dict[str, dict[str, Estimate]] = {
@@ -114,12 +116,18 @@ def condition_rates(
         rates["untargeted_success"]["clean_right"] = missing
         return rates
     now, before = paired(now, clean)
-    right = before.correct
-    rates["targeted_success"]["clean_right"] = share(now, now.hit, right & now.has_target)
-    rates["targeted_success"]["not_already_target"] = share(
-        now, now.hit, ~before.hit & now.has_target
+    right, some = before.correct, bool(now.has_target.any())
+    whys = {
+        "clean_right": "no image whose word means a class is answered correctly without text",
+        "not_already_target": "every clean answer is the written word already",
+    }
+    for name, keep in (("clean_right", right), ("not_already_target", ~before.hit)):
+        rates["targeted_success"][name] = share(
+            now, now.hit, keep & now.has_target, why=whys[name] if some else NO_TARGET
+        )
+    rates["untargeted_success"]["clean_right"] = share(
+        now, ~now.correct, right, why="no image is answered correctly without text"
     )
-    rates["untargeted_success"]["clean_right"] = share(now, ~now.correct, right)
     return rates
 
 
@@ -195,7 +203,7 @@ def effects(conditions: Mapping[str, Outcomes], *, seed: int) -> dict[str, dict[
         x, y = getattr(a, outcome), getattr(b, outcome)
         independent = len(np.unique(a.cluster)) == len(a.cluster) > 0
         figures[name] = {
-            "estimate": difference(x, y, a.cluster, seed=seed),
+            "estimate": difference(x, y, a.cluster, seed=seed) if len(x) else undefined(NO_TARGET),
             "outcome": outcome,
             "of": first,
             "minus": second,

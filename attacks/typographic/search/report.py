@@ -159,11 +159,10 @@ def _images(run: Run, result: SearchResult, base: Image.Image) -> list[Block]:
     if words is None:
         return [Images(items)]
     items.append((decode_image(run.file("best.png")), f"attacked: “{words.answer}”"))
-    values = ", ".join(f"{name} {value}" for name, value in words.values.items())
     rows = [[k, v["text"], v["answer"], v["margin"], v["flip"]] for k, v in result.controls.items()]
     return [
         Images(items),
-        Paragraph(f"Found: {values}."),
+        Paragraph(f"Found: {words.settings}."),
         Table(
             ["in its place", "text", "answer", "margin", "flips"],
             rows,

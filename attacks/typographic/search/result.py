@@ -33,6 +33,12 @@ class Flip:
     query: int
     stage: str
 
+    @property
+    def settings(self) -> str:
+        """The values as a text, numbers with six digits at most."""
+        texts = {k: f"{v:g}" if isinstance(v, float) else v for k, v in self.values.items()}
+        return ", ".join(f"{name} {text}" for name, text in texts.items())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:

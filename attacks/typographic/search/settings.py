@@ -14,6 +14,7 @@ from pydantic.dataclasses import dataclass
 from attacks.typographic.settings import Asking, Guarding
 from clipprobe.settings import Flag, Settings, Texts
 from clipprobe.settings.shared import Output, Progress, Random
+from clipprobe.settings.values import listed
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -60,12 +61,16 @@ class AttackSearch(Progress, Asking, Guarding, Random, Output):
     """The image."""
     label: str
     """What it shows: one of the classes."""
-    classes: Annotated[Sequence[str] | str | Path, Flag(takes=Path, many=False)]
+    classes: Annotated[
+        Sequence[str] | str | Path, BeforeValidator(listed), Flag(takes=Path, many=False)
+    ]
     """A text file, one candidate class a line; every label must be among them."""
     _: KW_ONLY
     target: Annotated[str | None, Flag(default="any wrong one")] = None
     """The class that the answer shall become."""
-    words: Annotated[Sequence[str] | Path | None, Flag(where="file")] = None
+    words: Annotated[Sequence[str] | Path | None, BeforeValidator(listed), Flag(where="file")] = (
+        None
+    )
     """What may be written: a file, one word per line, or a list."""
     max_area: Annotated[float, Gt(0), Le(1)] = 0.1
     """Largest share of pixels inked."""

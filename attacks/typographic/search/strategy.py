@@ -100,9 +100,9 @@ def _shrunk(oracle: Oracle, flip: Answer) -> Answer:
             point = (*flip.point[:axis], middle, *flip.point[axis + 1 :])
             oracle.ask([point], "shrink")
             answer = oracle.answers.get(point)
-            if answer is None:  # the budget is spent
+            if answer is None and oracle.left <= 0:
                 return flip
-            if answer.flip:
+            if answer is not None and answer.flip:  # what is too small to be written flips nothing
                 flip, high = answer, middle
             else:
                 low = middle

@@ -46,10 +46,9 @@ def sentences(result: Any) -> str:
     lines = [f"warning: {text}" for text in warnings(result)]
     least = result.words.found
     if least is not None:
-        values = ", ".join(f"{name} {value}" for name, value in least.values.items())
         lines += [
             f"flips to            {least.answer} (margin {least.margin:.3f} logits)",
-            f"text                {least.text} ({values})",
+            f"text                {least.text} ({least.settings})",
             f"ink                 {least.ink:.4f} of the pixels, visibility {least.visibility:.4f}",
             f"best of             {result.words.queries} queries, found at {least.query}",
             f"verified            {'yes' if result.verified else 'no'}",

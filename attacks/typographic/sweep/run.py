@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -23,8 +24,12 @@ from clipprobe.memory import fitting_batch
 from clipprobe.runs import RunView
 from clipprobe.settings import takes
 from clipprobe.study import Plan, Study, Workload, carry_out
+from clipprobe.thresholds import check_thresholds, enforce, headline_figures
 from clipprobe.zeroshot.prompts import check_templates
 
+#: Figures of the headline that can have a threshold: better when higher, better when lower.
+HIGHER = ("clean_accuracy", "worst_attacked_accuracy", "right_in_every_cell")
+LOWER = ("highest_targeted_success",)
 #: Decoded images kept from cell to cell, in bytes.
 BASES_BYTES = 256 << 20
 
@@ -40,6 +45,7 @@ def sweep(clip: Encoder, settings: TypographicSweep) -> RunView:
         the clean ones have no cell; absent where classes or words name groups of people),
         ``cells.csv``, ``summary.json``, ``report.html`` and ``report.md``.
     Raises:
+        ThresholdCrossedError: a ``fail_under`` or ``fail_over`` was crossed; the run is complete.
         ConfigError: a factor or level cannot be used, or the grid is too large.
         NoReadableImagesError, DataError, GlyphError, RunFolderError: see the message.
     Example:
@@ -47,15 +53,29 @@ def sweep(clip: Encoder, settings: TypographicSweep) -> RunView:
         >>> [point["targeted_success"]["value"] for point in run.summary["curves"]["size"]]
         [0.12, 0.71]
     """
-    return carry_out(SWEEP, settings, clip).run
+    run = carry_out(SWEEP, settings, clip).run
+    hold(settings, run.summary)
+    return run
+
+
+def hold(settings: TypographicSweep, summary: Mapping[str, Any]) -> bool:
+    """Hold the headline of a sweep to the thresholds of its settings; False where there are none.
+
+    Raises:
+        ThresholdCrossedError: one was crossed.
+    """
+    return enforce(headline_figures(summary), settings.fail_under, settings.fail_over)
 
 
 def grid_of(settings: TypographicSweep) -> tuple[Grid, Words]:
     """The cells, and where the words come from.
 
     Raises:
-        ConfigError, DataError: a factor, a level or the source of words cannot be used.
+        ConfigError, DataError: a factor, a level, a threshold or the source of words cannot be
+            used.
     """
+    check_thresholds(settings.fail_under, HIGHER)
+    check_thresholds(settings.fail_over, LOWER, over=True)
     grid = build(settings.factors, settings.design, prototype(settings.knobs(), settings.seed))
     words = parse_words(settings.words)
     if words.strategy in PREPARED:
@@ -158,4 +178,5 @@ SWEEP = Study(
     settings=TypographicSweep,
     prepare=prepare_sweep,
     headline="worst_attacked_accuracy",
+    enforce=hold,
 )

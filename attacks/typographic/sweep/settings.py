@@ -7,12 +7,14 @@ from dataclasses import KW_ONLY
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Lt
+from pydantic import BeforeValidator
 from pydantic.dataclasses import dataclass
 
 from attacks.typographic.attack.knobs import KNOBS
 from attacks.typographic.settings import Asking, Candidates, Classes, OnImages
 from clipprobe.settings import Flag, Settings, Texts
 from clipprobe.settings.shared import Progress
+from clipprobe.thresholds import threshold_reader
 
 if TYPE_CHECKING:
     from clipprobe.settings.shared import ImagesLike
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 else:  # levels are refused by attacks.typographic.sweep.grid
     ImagesLike = Factors = Any
 
+_UNDER = threshold_reader("--fail-under", "worst_attacked_accuracy=0.5")
+_OVER = threshold_reader("--fail-over", "highest_targeted_success=0.2")
 Control = Literal["nonsense", "blank", "scrambled", "true"]
 CONTROL: Control = "nonsense"
 #: Grids that need more are refused unless asked for: 5 minutes of a small model on two cores, and
@@ -55,6 +59,12 @@ class TypographicSweep(Progress, Candidates, Asking, OnImages):
     """Success that a text must exceed to count as working."""
     max_encodings: Annotated[int, Ge(1)] = MAX_ENCODINGS
     """Refuse a grid that needs more images encoded."""
+    fail_under: Annotated[Mapping[str, float] | None, BeforeValidator(_UNDER)] = None
+    """worst_attacked_accuracy=NUMBER, right_in_every_cell=NUMBER or clean_accuracy=NUMBER: exit
+    with 1 when the lower end of its interval is under the number; repeat for more."""
+    fail_over: Annotated[Mapping[str, float] | None, BeforeValidator(_OVER)] = None
+    """highest_targeted_success=NUMBER: exit with 1 when the upper end of its interval is over the
+    number."""
 
 
 @dataclass(frozen=True, kw_only=True)

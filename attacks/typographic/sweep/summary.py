@@ -217,11 +217,12 @@ def _warnings(
         most: Cell = max(partial, key=lambda cell: left_out[cell.number])
         texts.append(
             f"In {len(partial)} of {len(grid.cells)} cells the word did not fit on some images "
-            f"(most in {most.name}: {left_out[most.number]:,} images). Comparisons between cells "
+            f"(most in {most.name}: {left_out[most.number]:,} of them). Comparisons between cells "
             "use the images that all of them have."
         )
-    texts.append(
-        f"The worst of {len(grid.cells)} cells is a maximum: its own interval ignores that it was "
-        "chosen. The headline measures it on images that did not choose it."
-    )
+    if len(grid.cells) > 1:
+        texts.append(
+            f"The worst of {len(grid.cells)} cells is a maximum: its own interval ignores that it "
+            "was chosen. The headline measures it on images that did not choose it."
+        )
     return texts

@@ -54,11 +54,13 @@ def distinct(words: Sequence[str], what: str) -> tuple[str, ...]:
     """The words in order, each once.
 
     Raises:
-        DataError: there are none, or one has no visible character.
+        DataError: there are none, or one is not text or has no visible character.
     """
     by_key: dict[str, str] = {}
     for word in words:
-        if not isinstance(word, str) or not (len(word) > MAX_CHARACTERS or key(word)):
+        if not isinstance(word, str):
+            raise DataError(f"The {what} holds {word!r}, which is not text: put it in quotes.")
+        if not (len(word) > MAX_CHARACTERS or key(word)):
             raise DataError(f"The {what} holds {word!r}: every word needs a visible character.")
         if len(word) > MAX_CHARACTERS:
             raise DataError(

@@ -22,8 +22,9 @@ both have room for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,8 @@ def parse_words(
         words: A strategy; a ``Path`` to a file with one word per line or lines ``image.jpg,word``;
             a list; or ``{"strategy": ..., "listed": [...] or "file": path, "budget": n}``.
     Raises:
-        ConfigError: the strategy or a key is unknown, or the budget is not a number.
+        ConfigError: the strategy or a key is unknown, the words are of another form, or the budget
+            is not a number.
         DataError: the file cannot be read, holds no word, or a word that may not be written.
     """
     guard = guard or Guard()
@@ -104,7 +106,7 @@ def parse_words(
         strategy = "per-image" if by_image else "list"
         return Words(strategy=strategy, listed=listed, by_image=by_image, guard=guard)
     if not isinstance(words, str):
-        listed = distinct(list(words), "list of words")
+        listed = _listed(words, "words")
         guard.check_listed(listed)
         return Words(strategy="list", listed=listed, guard=guard)
     return Words(strategy=_strategy(words), guard=guard)
@@ -120,23 +122,33 @@ def _strategy(text: str) -> str:
     )
 
 
+def _listed(words: Any, name: str) -> tuple[str, ...]:
+    """The words of a list, each once; a text is not taken apart into its letters."""
+    if isinstance(words, str | Path | Mapping) or not isinstance(words, Iterable):
+        raise ConfigError(f"{name}={words!r} is not a list of words: give one such as [ipod, dog].")
+    return distinct(list(words), "list of words")
+
+
 def _from_mapping(words: Mapping[str, Any], guard: Guard) -> Words:
     known = ("strategy", "listed", "file", "budget")
     for name in words:
         if name not in known:
             raise ConfigError(f"words has the unknown entry {name!r}: use {', '.join(known)}.")
     budget = words.get("budget", 2000)
-    if isinstance(budget, bool) or not isinstance(budget, int) or budget < 1:
+    if isinstance(budget, bool) or not isinstance(budget, Integral) or budget < 1:
         raise ConfigError(f"budget={budget!r} is not a number of queries: give at least 1.")
-    source = words.get("listed", ())
-    if "file" in words:
-        source = read_word_file(Path(str(words["file"])))[0]
-    listed = distinct(list(source), "list of words") if source else ()
+    source, file = words.get("listed"), words.get("file")
+    if source is not None and file is not None:
+        raise ConfigError("words has both 'listed' and 'file': give one source of words.")
+    if file is not None:
+        source = read_word_file(Path(str(file)))[0]
+    empty = source is None or (isinstance(source, list | tuple) and not source)
+    listed = () if empty else _listed(source, "words.listed")
     guard.check_listed(listed)
     strategy = _strategy(str(words.get("strategy", "random")))
     if strategy == "random" and listed:
         strategy = "list"
-    return Words(strategy=strategy, listed=listed, budget=budget, guard=guard)
+    return Words(strategy=strategy, listed=listed, budget=int(budget), guard=guard)
 
 
 def vocabulary(words: Words, classes: Classes) -> list[str]:

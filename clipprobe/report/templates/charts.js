@@ -6,10 +6,25 @@
     function value(name) { return style.getPropertyValue(name).trim(); }
     return { ink: value("--ink"), line: value("--line") };
   }
+  // On a phone the legend below is a list, which would stand on the title of the axis: it gets a
+  // strip of its own at the foot, and the chart is that much higher.
+  function narrow(chart) {
+    var layout = chart.layout, legend = layout.legend || {};
+    var named = chart.data.filter(function (one) { return one.showlegend !== false && one.name; });
+    if (chart.wide === undefined) { chart.wide = { legend: legend, height: layout.height }; }
+    var listed = chart.place.clientWidth < 480 && layout.showlegend !== false && named.length > 1;
+    listed = listed && chart.wide.legend.orientation === "h" && chart.wide.legend.y < 0;
+    layout.legend = !listed ? chart.wide.legend : Object.assign({}, chart.wide.legend, {
+      yref: "container", y: 0, yanchor: "bottom", xref: "container", x: 0, font: { size: 11 }
+    });
+    layout.height = listed ? (chart.wide.height || 450) + 19 * named.length : chart.wide.height;
+    if (layout.height) { chart.place.style.minHeight = layout.height + "px"; }
+    return layout;
+  }
   // A chart is { place, data, layout }; what its author coloured stays as it is.
   function dress(chart, paper) {
     var now = paper ? { ink: "#000000", line: "#999999" } : colours();
-    var layout = chart.layout;
+    var layout = narrow(chart);
     layout.paper_bgcolor = "rgba(0,0,0,0)";
     layout.plot_bgcolor = "rgba(0,0,0,0)";
     layout.font = Object.assign({}, layout.font, { color: now.ink });
