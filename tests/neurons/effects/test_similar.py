@@ -67,12 +67,13 @@ def test_a_planted_twin_and_opposite_come_first(checkpoint: Any, pictures: Path)
     assert found.opposite_output[0][1] == pytest.approx(-1)
 
 
-def test_the_best_of_many_unrelated_units_stays_below_the_floor() -> None:
-    floor = chance_floor(60, 200)
+@pytest.mark.parametrize(("n", "n_units"), [(60, 200), (8, 400)])
+def test_the_best_of_many_unrelated_units_stays_below_the_floor(n: int, n_units: int) -> None:
+    floor = chance_floor(n, n_units)
     rng = np.random.default_rng(0)
     above = 0
     for _ in range(200):
-        x = rng.normal(size=(60, 201))
+        x = rng.normal(size=(n, n_units + 1))
         running = Correlations()
         running.add(x, 0)
         above += bool(np.abs(running.r()[1:]).max() > floor)
