@@ -109,10 +109,16 @@ def explain_batch(
             that small. None: no such limit but that of the machine.
 
     Raises:
-        ConfigError: the lengths differ, the memory does not hold one pair, and what
+        ConfigError: a single text, the lengths differ, the memory does not hold one pair, and what
             :func:`explain` raises.
     """
-    if method is None and len(texts):
+    if isinstance(texts, str):
+        raise ConfigError(
+            f"A list of texts was expected and the single text {texts!r} was given: give one text "
+            "for each image."
+        )
+    images, texts = list(images), list(texts)
+    if method is None and texts:
         method = default_method(clip, texts[0])
     name = method or UNIT_DEFAULT
     return explain_many(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.arrays import Floats
@@ -94,6 +95,13 @@ class Method:
         )
 
 
+_KINDS: dict[str, tuple[Any, str]] = {
+    "int": (Integral, "a whole number"),
+    "float": (Real, "a number"),
+    "str": (str, "a text"),
+}
+"""Annotations of settings, what they take, and how that is said."""
+
 _HERE = "clipprobe.attribution.methods"
 METHODS: Registry[Method] = Registry(
     "attribution method",
@@ -140,14 +148,28 @@ def find_method(name: str, settings: Mapping[str, Any]) -> Method:
 
     Raises:
         UnknownMethodError: there is none of that name; lists all.
-        ConfigError: it has no such setting.
+        ConfigError: it has no such setting, or not with such a value.
     """
     method = METHODS[name]
-    for setting in settings:
+    for setting, value in settings.items():
         if setting not in method.settings:
             has = ", ".join(method.settings) or "none"
             raise ConfigError(f"The method {name} has no setting {setting!r}: it has {has}.")
+        _check_value(method, setting, value)
     return method
+
+
+def _check_value(method: Method, setting: str, value: Any) -> None:
+    """Refuse a value that is not of the setting's kind, where its annotation is a plain one."""
+    annotation = inspect.signature(method.run).parameters[setting].annotation
+    kind, _, rest = (getattr(annotation, "__name__", None) or str(annotation)).partition(" | ")
+    if kind not in _KINDS or rest not in ("", "None") or (rest and value is None):
+        return
+    types, words = _KINDS[kind]
+    if not isinstance(value, types) or isinstance(value, bool):
+        raise ConfigError(f"{setting}={value!r} does not fit: give {words}.")
+    if setting == "seed" and value < 0:
+        raise ConfigError(f"seed={value} does not fit: give a whole number of at least 0.")
 
 
 def settings_of_each(

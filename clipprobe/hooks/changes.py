@@ -129,7 +129,7 @@ def check_how(address: object, how: object) -> None:
         hint = "Mean(values) with values from other inputs" if how == "mean" else '"zero"'
         raise ConfigError(f"{how!r} is not an intervention for {address}: use {hint}.")
     named = isinstance(how, Real | Zero | Scale | Steer | Mean | Patch)
-    known = named or how == "zero" or callable(how)
+    known = named or isinstance(how, str) or callable(how)
     if isinstance(how, bool | Tensor) or not known:
         raise ConfigError(
             f"A {type(how).__name__} is not an intervention for {address}: give 'zero', a number, "

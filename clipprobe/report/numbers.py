@@ -72,6 +72,13 @@ def format_estimate(value: Any, low: Any, high: Any, n: int, reason: str) -> str
     return f"{format_number(value)} [{format_number(low)}, {format_number(high)}] n={n:,}"
 
 
+def ends(low: float | None, high: float | None, form: str = ".3f") -> str:
+    """``[0.655, 0.765]``, for lines of a terminal that have a form of their own."""
+    if missing(low) or missing(high):
+        return "[no interval]"
+    return f"[{low:{form}}, {high:{form}}]"
+
+
 def format_short(estimate: Any) -> str:
     """``0.71 [0.66, 0.77]``, for tables of many shares whose n stands in a column of its own."""
     parts = estimate_parts(estimate)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clipprobe.errors import DataError
 from clipprobe.statistics import Estimate
 from clipprobe.statistics.seeds import generator
 from clipprobe.tracing.contributions import Contributions
@@ -85,7 +86,7 @@ def trace(
         n_random: Random sets at the size that the ranking half chooses, at least 20.
         once: Keeps what random sets removed, see :func:`~clipprobe.tracing.tracer.kept_in`.
     Raises:
-        DataError: too few inputs to be cut in two.
+        DataError: too few inputs to be cut in two, or more or fewer than `inside` or clusters name.
         ConfigError: a mean over all inputs, with units replaced by their means.
 
     Example:
@@ -97,6 +98,12 @@ def trace(
     _, own = np.unique(
         np.arange(len(items)) if clusters is None else np.asarray(clusters), return_inverse=True
     )
+    said = len(own) if score.inside is None else len(score.inside)
+    if not said == len(own) == len(items):
+        raise DataError(
+            f"{len(items)} inputs were given, {said} of which it is said whether they are inside, "
+            f"and {len(own)} clusters: give one of each for every input."
+        )
     fit = halves(score.inside, own, seed)
     there = None if score.inside is None else score.inside[~fit]
     rng = generator(seed, "resamples", score.name)

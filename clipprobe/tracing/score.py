@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from clipprobe.arrays import Floats
 from clipprobe.errors import ConfigError
 from clipprobe.statistics import Estimate
+from clipprobe.statistics.estimate import boolean
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,6 +55,9 @@ class Score:
             raise ConfigError(
                 f"Give the score {self.name!r} a direction or a function, one of the two."
             )
+        if self.inside is not None:  # 0 and 1 would be taken for the numbers of inputs
+            inside = boolean(self.inside, f"The inputs inside of the score {self.name!r}")
+            object.__setattr__(self, "inside", inside)
 
     def of(self, vectors: Tensor, rows: Sequence[int]) -> Tensor:
         """Numbers ``(..., b)`` of unit vectors ``(..., b, d)``, float64, differentiable.

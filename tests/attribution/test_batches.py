@@ -208,3 +208,15 @@ def test_a_method_from_outside(clip: Any, pictures: list[np.ndarray]) -> None:
     finally:
         METHODS._loaded.pop("flat")
     assert "flat" not in attribution_methods()
+
+
+def test_a_single_text_is_not_read_letter_by_letter(
+    load_tiny: Any, pictures: list[np.ndarray]
+) -> None:
+    clip = load_tiny("clip")
+    with pytest.raises(ConfigError, match="single text 'ox' was given"):
+        explain_batch(clip, pictures, "ox")  # two letters, two images
+    texts = ["a dog", "a cat"]
+    lists = explain_batch(clip, pictures, texts)
+    once = explain_batch(clip, iter(pictures), (text for text in texts))
+    assert [one.score for one in once] == [one.score for one in lists]

@@ -134,6 +134,11 @@ def test_sums_over_patches() -> None:
         ("a dog", {"method": "lime"}, UnknownMethodError, "integrated_gradients, interactions"),
         ("a dog", {"method": "token_gradcam"}, UnknownMethodError, "did you mean 'token_grad_cam'"),
         ("a dog", {"method": METHODS[0], "stepps": 3}, ConfigError, "n_steps"),
+        ("a dog", {"method": "rise", "n_masks": "abc"}, ConfigError, "n_masks='abc' .* a whole"),
+        ("a dog", {"method": "rise", "n_masks": 2.5}, ConfigError, "n_masks=2.5 .* a whole"),
+        ("a dog", {"method": "rise", "keep": None}, ConfigError, "keep=None .* a number"),
+        ("a dog", {"method": "cci", "seed": -1}, ConfigError, "seed=-1 .* at least 0"),
+        ("a dog", {"method": "token_grad_cam", "hook": 3}, ConfigError, "hook=3 .* a text"),
         ("a dog", {"clip": None}, TypeError, "clip"),
         (" ", {}, ConfigError, "no text"),
         ([], {}, ConfigError, "no text"),
@@ -155,6 +160,16 @@ def test_mistakes(
 ) -> None:
     with pytest.raises(error, match=words):
         explain(clip, picture, target, **options)
+
+
+@pytest.mark.parametrize("method", ["attention_rollout", "chefer"])
+def test_a_first_block_is_counted_from_the_end_too(
+    clip: Any, picture: np.ndarray, method: str
+) -> None:
+    last = explain(clip, picture, "a dog", method, first_block=np.int64(2))
+    same = explain(clip, picture, "a dog", method, first_block=-1)
+    np.testing.assert_array_equal(same.map, last.map)
+    assert same.settings["first_block"] == 2
 
 
 def test_an_image_that_cannot_be_read(clip: Any, tmp_path: Path) -> None:

@@ -187,6 +187,8 @@ def test_cross_terms_make_the_fit_on_a_trained_model() -> None:
 
 def test_the_interaction_method_is_the_sum_over_words(clip: Any, picture: np.ndarray) -> None:
     found = clipprobe.interactions(clip, picture, "a dog", n_masks=256, n_unseen=0)
+    with pytest.raises(ConfigError, match="no word 'cat': it has 'a', 'dog'"):
+        found.map("cat")
     method = explain(clip, picture, "a dog", "interactions", n_masks=256)
     assert np.abs(method.tokens - found.matrix.sum(1)).max() < 1e-6
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hooks.checks import (
@@ -113,6 +114,7 @@ def test_a_function_that_works_in_place_changes_only_its_part(clip: Any) -> None
         (True, "A bool is not an intervention"),
         (None, "A NoneType is not an intervention"),
         (torch.zeros(3), "A Tensor is not an intervention"),
+        (np.zeros(3), "A ndarray is not an intervention"),
     ],
 )
 def test_what_is_no_intervention_is_refused(clip: Any, how: Any, message: str) -> None:

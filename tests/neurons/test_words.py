@@ -22,6 +22,7 @@ from clipprobe.neurons.words import (
     word_probe,
 )
 from clipprobe.neurons.words.grid import draw_word, scrambled
+from clipprobe.neurons.words.printed import unit_words_text
 from clipprobe.neurons.words.sweep import reduce_word
 
 POST = "vision.blocks.1.mlp.post"
@@ -89,6 +90,14 @@ def test_one_word_is_reduced_as_by_hand() -> None:
     assert value.tolist() == [4.0]  # mean of 2, 4, 4, 6, not 7
     assert error.tolist() == pytest.approx([1.0])  # fonts give 3 and 5
     assert np.isnan(reduce_word(values[:1])[1]).all()
+
+
+def test_one_font_and_no_letter_strings_print_no_nan(clip: Any) -> None:
+    grid = WordGrid(fonts=("DejaVuSans-Bold",), sizes=(0.3,), places=("top",))
+    probe = word_probe(clip, ["ox", "ax"], sites="vision.blocks.-1.mlp.post", grid=grid)
+    text = unit_words_text(probe.unit("vision.blocks.-1.mlp.post:7"))
+    assert "nan" not in text and "one font):" in text and "[no interval]" in text
+    assert "no letter strings" in text
 
 
 def planted(clip: Any, word: str) -> Any:

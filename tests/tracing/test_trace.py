@@ -99,6 +99,15 @@ def test_clusters_stay_in_one_half_and_weigh_as_one(planted: Any, reds: list[Ima
     assert free.confirmed == (PLANTED,) and held.confirmed == ()
 
 
+@pytest.mark.parametrize("kind", [list, lambda row: np.array(row, int)])
+def test_inside_may_be_a_list_or_ones_and_zeros(kind: Any) -> None:
+    row = [True, False, True, False]
+    vectors = np.eye(4)
+    direction = np.array([4.0, 3.0, 2.0, 1.0])
+    own = Score(name="gap", direction=direction, inside=kind(row))
+    assert own.value(own.numbers(vectors)) == 1.0  # (4 + 2) / 2 - (3 + 1) / 2
+
+
 def test_what_cannot_be_traced_is_said(planted: Any, reds: list[Image.Image]) -> None:
     with pytest.raises(ConfigError, match="a direction or a function"):
         Score(name="nothing")
@@ -106,6 +115,13 @@ def test_what_cannot_be_traced_is_said(planted: Any, reds: list[Image.Image]) ->
         ask(planted, reds, Score(name="all", direction=np.ones(planted.d_embed)))
     with pytest.raises(DataError, match="each needs 10"):
         ask(planted, reds[:20], chance(planted, RED[:20]))
+    along = np.ones(planted.d_embed)
+    with pytest.raises(DataError, match="'odd' must hold only true and false"):
+        Score(name="odd", direction=along, inside=np.array([0, 1, 2]))
+    with pytest.raises(DataError, match="one of each for every input"):
+        ask(planted, reds, Score(name="few", direction=along, inside=[True, False]))
+    with pytest.raises(DataError, match="one of each for every input"):
+        ask(planted, reds, chance(planted, RED), clusters=["a", "b"])
     wide = Score(name="wide", direction=np.ones(planted.d_embed))
     found = ask(planted, reds, wide, replacement="zero", kinds=["head"])
     assert [r.k for r in found.removals] and found.ranked[0].n == N // 2

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.arrays import Floats
+from clipprobe.errors import ConfigError
 from clipprobe.runs.jsonio import AsJson
 
 
@@ -64,7 +65,14 @@ class Interactions(AsJson):
     """Model, versions."""
 
     def map(self, word: int | str) -> Floats:
-        """``(rows, columns)`` of one word, by number or by the first that reads so."""
+        """``(rows, columns)`` of one word, by number or by the first that reads so.
+
+        Raises:
+            ConfigError: the text does not have this word.
+        """
+        if isinstance(word, str) and word not in self.words:
+            words = ", ".join(map(repr, self.words))
+            raise ConfigError(f"The text {self.text!r} has no word {word!r}: it has {words}.")
         column = self.words.index(word) if isinstance(word, str) else word
         return self.matrix[:, column].reshape(self.grid)
 

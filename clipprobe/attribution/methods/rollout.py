@@ -38,8 +38,8 @@ def attention_rollout(job: Job, *, first_block: int = 0) -> Maps:
     """
     import torch
 
-    _check(job, first_block, "attention_rollout")
-    names, head = _patterns(job, first_block, "attention_rollout")
+    first = _check(job, first_block, "attention_rollout")
+    names, head = _patterns(job, first, "attention_rollout")
     trace = job.trace(names + head)
 
     def step(name: str) -> Tensor:
@@ -58,7 +58,7 @@ def attention_rollout(job: Job, *, first_block: int = 0) -> Maps:
         units="share of attention; the same for every text",
         reason=_REASON,
         caution=ROLLOUT_CAUTION,
-        settings={"first_block": first_block},
+        settings={"first_block": first},
     )
 
 

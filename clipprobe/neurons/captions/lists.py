@@ -36,7 +36,7 @@ def caption_list(captions: WordList | Sequence[str] | None) -> WordList:
 
 def read_captions(path: str | Path, *, keep_offensive: bool = False) -> WordList:
     """The captions of a text file, one per line."""
-    lines, name = read_lines(Path(path), "captions"), Path(path).name
+    lines, name = read_lines(Path(path), "caption"), Path(path).name
     arguments = {"path": absolute(path), "keep_offensive": keep_offensive}
     words = word_list(lines, name=name, keep_offensive=keep_offensive)
     return replace(words, origin=Origin(opener="captions", arguments=arguments))

@@ -58,7 +58,8 @@ def captions(
     printed = rankings if len(units) > len(choice.sites) else _clearest(rankings)
     data = {"claim": rankings[0].claim, "units": [one.to_json() for one in printed]}
     result(data, as_json=terminal.as_json, text=lambda: captions_text(printed))
-    say(f"The report on {len(rankings)} units is {settings.out}/report.html.")
+    number = "1 unit" if len(rankings) == 1 else f"{len(rankings)} units"
+    say(f"The report on {number} is {settings.out}/report.html.")
 
 
 def _caption_list(captions: Any, choice: CaptionChoice) -> Any:

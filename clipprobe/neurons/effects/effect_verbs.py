@@ -82,9 +82,11 @@ def effect(settings: TotalEffect, model: Model, terminal: Terminal) -> None:
 
 def effect_line(one: UnitEffect) -> str:
     """One effect for people, beside its controls."""
+    from clipprobe.report.numbers import ends
+
     e = one.effect
     line = (
-        f"{one.address}  {one.method}  {one.target}: {e.value:+.4f} [{e.low:+.4f}, {e.high:+.4f}] "
+        f"{one.address}  {one.method}  {one.target}: {e.value:+.4f} {ends(e.low, e.high, '+.4f')} "
         f"{one.score}, n={e.n}"
     )
     if not one.controls:
@@ -119,10 +121,14 @@ def predict(settings: EffectVerb, model: Model, terminal: Terminal) -> None:
 
 def agreement_line(one: Agreement) -> str:
     """One hook point, or one kind of unit, for people."""
+    from clipprobe.report.numbers import ends
+
+    told = one.attribution
+    interval = f" {ends(told.low, told.high)}" if told.defined else ""
+    p = f", p={one.p:.3f}" if not isnan(one.p) else ""
     return (
-        f"{one.name}: predicted against measured, rank correlation {one.attribution.value:.3f} "
-        f"[{one.attribution.low:.3f}, {one.attribution.high:.3f}] over {one.n_units} of "
-        f"{one.n_there} units, p={one.p:.3f}; direct effects {_short(one.spearman)}, "
+        f"{one.name}: predicted against measured, rank correlation {_short(told)}{interval} "
+        f"over {one.n_units} of {one.n_there} units{p}; direct effects {_short(one.spearman)}, "
         f"first-order direct {_short(one.first_order)}"
     )
 
@@ -133,13 +139,15 @@ def _short(one: Estimate) -> str:
 
 def sample_lines(store: Store) -> list[str]:
     """Predicted beside measured for some units, the largest measured effects first."""
+    from clipprobe.report.numbers import ends
+
     rows: Any = sorted(
         store.read_table("effects.parquet").to_pylist(), key=lambda row: -abs(row["measured"])
     )
     lines = ["The largest measured changes of the logit, predicted and measured:"]
     lines += [
         f"  {row['site']}:{row['unit']}  {row['target']}: predicted {row['attribution']:+.4f}, "
-        f"measured {row['measured']:+.4f} [{row['measured_low']:+.4f}, {row['measured_high']:+.4f}]"
+        f"measured {row['measured']:+.4f} {ends(row['measured_low'], row['measured_high'], '+.4f')}"
         f" n={row['n']}" + ("" if isnan(row["predicted"]) else f", direct {row['predicted']:+.4f}")
         for row in rows[:_N_SAMPLE]
         if "attribution" in row

@@ -33,7 +33,7 @@ class LabelTest(Inference, Counted, Random, Output, Pool, Sites, Images):
     _: KW_ONLY
     concepts: Annotated[
         Texts | None,
-        BeforeValidator(lines_if_path("concepts")),
+        BeforeValidator(lines_if_path("concept")),
         Flag(takes=Path, many=False, default="the bundled ones"),
     ] = None
     """A file with one possible label a line."""

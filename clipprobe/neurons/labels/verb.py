@@ -36,6 +36,8 @@ def label(settings: LabelVerb, model: Model, terminal: Terminal) -> None:
 
 def labels_text(labels: Labels) -> str:
     """The labelling for people; the sentence about the judge comes first."""
+    from clipprobe.report.numbers import ends
+
     summary = labels.summary()
     lines = [
         labels.note,
@@ -61,7 +63,7 @@ def labels_text(labels: Labels) -> str:
         checked = row.validation
         r, auroc = checked.pearson, checked.auroc
         lines.append(
-            f"  {row.name}  {row.formula or row.label}  r {r.value:.3f} [{r.low:.3f}, {r.high:.3f}]"
+            f"  {row.name}  {row.formula or row.label}  r {r.value:.3f} {ends(r.low, r.high)}"
             f", AUPRC {checked.auprc:.3f} ({checked.lift:.1f} times chance), AUROC "
             f"{auroc.value:.3f} n={auroc.n}, {checked.n_positive} show it"
         )

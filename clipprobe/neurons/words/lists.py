@@ -81,7 +81,7 @@ def read_words(
     if path is None:
         lines, name = (FOLDER / WORDS).read_text(encoding="utf-8").splitlines(), BUNDLED
     else:
-        lines, name = read_lines(Path(path), "words"), Path(path).name
+        lines, name = read_lines(Path(path), "word"), Path(path).name
     arguments = {
         "path": None if path is None else absolute(path),
         "limit": limit,

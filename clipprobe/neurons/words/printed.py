@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.lines import one_line
-from clipprobe.report.numbers import decimals
+from clipprobe.report.numbers import decimals, ends
 
 if TYPE_CHECKING:
     from clipprobe.neurons.words.distill import DistillComparison
@@ -28,18 +28,23 @@ def words_text(summary: dict[str, Any]) -> str:
 
 def unit_words_text(unit: UnitWords) -> str:
     """The words of a unit for people."""
+    scrambled = (
+        f"{unit.n_scrambled} letter strings {unit.scrambled_mean - unit.mean:+.4g} on average, at "
+        f"most {unit.scrambled_high - unit.mean:+.4g}"
+        if unit.n_scrambled
+        else "no letter strings to compare with"
+    )
+    fonts = f"95 % over {unit.n_fonts} fonts" if unit.n_fonts > 1 else "one font"
     lines = [
         unit.name,
         f"  mean over {unit.n_words} words {unit.mean:.4g} (removed below), standard deviation "
         f"{unit.std:.4g}; by chance the first word has z {unit.z_floor:.2f}",
-        f"  without a word {unit.blank - unit.mean:+.4g}; {unit.n_scrambled} letter strings "
-        f"{unit.scrambled_mean - unit.mean:+.4g} on average, at most "
-        f"{unit.scrambled_high - unit.mean:+.4g}",
+        f"  without a word {unit.blank - unit.mean:+.4g}; {scrambled}",
     ]
     for end, listed in (("strongest", unit.top), ("weakest", unit.bottom)):
-        lines.append(f"  {end} words (value less the mean, 95 % over {unit.n_fonts} fonts):")
+        lines.append(f"  {end} words (value less the mean, {fonts}):")
         lines += [
-            f"    {one.centred:>+9.4g} [{one.low:+.4g}, {one.high:+.4g}]  z {one.z:>6.2f}  "
+            f"    {one.centred:>+9.4g} {ends(one.low, one.high, '+.4g')}  z {one.z:>6.2f}  "
             f"n={one.n_renderings}  {one_line(one.word)}"
             for one in listed
         ]

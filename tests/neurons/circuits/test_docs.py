@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+import clipprobe
 from docs import renew
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -22,6 +23,18 @@ def run(page: str, n_examples: int) -> dict[str, Any]:
     assert len(examples) == n_examples
     assert all(len(example.strip().splitlines()) <= 8 for example in examples[1:])
     return renew.example_values(path)
+
+
+PAGES = [DOCS.parent / "README.md", *sorted(DOCS.rglob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_what_a_page_takes_from_the_package_is_there_without_another_import(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    lines = [line for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL) for line in
+             code.splitlines() if not re.match(r"\s*(from|import) ", line)]  # fmt: skip
+    named = set(re.findall(r"(?<![\w.\"'/])clipprobe\.(\w+)", "\n".join(lines)))
+    assert named <= set(clipprobe.__all__)
 
 
 def numbers(svg: str) -> tuple[list[str], np.ndarray]:

@@ -13,6 +13,7 @@ import torch
 from clipprobe.errors import ConfigError, DataError, UnsupportedHookError
 from clipprobe.neurons.effects import similar_units
 from clipprobe.neurons.effects.similar import Correlations, chance_floor, correlation
+from clipprobe.neurons.effects.similar_verb import similar_text
 from clipprobe.neurons.pooled import pooled_activations
 
 UNIT = "vision.blocks.1.mlp.post:7"
@@ -67,12 +68,13 @@ def test_a_planted_twin_and_opposite_come_first(checkpoint: Any, pictures: Path)
     assert found.opposite_output[0][1] == pytest.approx(-1)
 
 
-def test_the_best_of_many_unrelated_units_stays_below_the_floor() -> None:
-    floor = chance_floor(60, 200)
+@pytest.mark.parametrize(("n", "n_units"), [(60, 200), (8, 400)])
+def test_the_best_of_many_unrelated_units_stays_below_the_floor(n: int, n_units: int) -> None:
+    floor = chance_floor(n, n_units)
     rng = np.random.default_rng(0)
     above = 0
     for _ in range(200):
-        x = rng.normal(size=(60, 201))
+        x = rng.normal(size=(n, n_units + 1))
         running = Correlations()
         running.add(x, 0)
         above += bool(np.abs(running.r()[1:]).max() > floor)
@@ -93,3 +95,10 @@ def test_mistakes_are_named(clip: Any, pictures: Path) -> None:
         similar_units(clip, pictures, "text.blocks.0.mlp.post:1")
     with pytest.raises(ConfigError, match="pool"):
         similar_units(clip, pictures, UNIT, pool="median")
+
+
+def test_too_few_images_print_no_nan(clip: Any, pictures: Path) -> None:
+    files = sorted(one for one in pictures.rglob("*") if one.is_file())
+    for n, words in ((1, "none, since no other unit varies"), (3, "[no interval] n=3")):
+        text = similar_text(similar_units(clip, files[:n], UNIT, k=1))
+        assert words in text and "nan" not in text and "1 images" not in text

@@ -15,6 +15,7 @@ from clipprobe.errors import ConfigError, UnknownHookPointError, UnsupportedHook
 from clipprobe.hooks import capture
 from clipprobe.neurons.effects import total_effects
 from clipprobe.neurons.effects.changes import derangement, parse_method
+from clipprobe.neurons.effects.effect_verbs import effect_line
 from clipprobe.neurons.effects.total import control_units
 from clipprobe.testing import checkpoints as tiny
 from clipprobe.tracing.scales import SiteScale
@@ -165,6 +166,11 @@ def test_mistakes_are_named(clip: Any) -> None:
         total_effects(clip, images, TEXTS, ["vision.blocks.1.attn.head_out:1"], methods=["steer:1"])
     with pytest.raises(UnsupportedHookError, match="different numbers"):
         total_effects(clip, images, TEXTS, ["text.blocks.0.mlp.post:1"], methods=["resample"])
+
+
+def test_one_image_has_no_interval(clip: Any) -> None:
+    (one,) = total_effects(clip, tiny.pictures()[:1], TEXTS[:1], [UNIT], methods=["zero"])
+    assert "[no interval] logit, n=1;" in effect_line(one) and "nan" not in effect_line(one)
 
 
 def test_one_image_is_not_asked_what_its_person_is(clip: Any) -> None:

@@ -51,13 +51,15 @@ def page_of(rows: str, compositions: Sequence[Composition], provenance: Mapping[
 
 def composed_text(rows: str, compositions: Sequence[Composition]) -> str:
     """Each class for people: how well it is told, then its strongest units."""
+    from clipprobe.report.numbers import ends
+
     lines = [f"Rows are {rows}."]
     for one in compositions:
         lines.append(
             f"{one.target}: {one.n_units} of {one.n_there} units; held-out accuracy "
-            f"{one.accuracy.value:.3f} [{one.accuracy.low:.3f}, {one.accuracy.high:.3f}] "
+            f"{one.accuracy.value:.3f} {ends(one.accuracy.low, one.accuracy.high)} "
             f"n={one.accuracy.n} (majority {one.majority:.3f}), AUROC {one.auroc.value:.3f} "
-            f"[{one.auroc.low:.3f}, {one.auroc.high:.3f}], shuffled {one.shuffled.value:.3f}"
+            f"{ends(one.auroc.low, one.auroc.high)}, shuffled {one.shuffled.value:.3f}"
         )
         lines += [f"  {weight:+.3f}  {unit}" for unit, weight in one.units[:_N_ROWS]]
     return "\n".join(lines)

@@ -35,6 +35,7 @@ def gallery(settings: Gallery, model: Model, terminal: Terminal) -> None:
     """Draw the gallery and print a line for each of its units."""
     clip = load_model(model)
     from clipprobe.neurons.multimodality.gallery.writing import write_gallery
+    from clipprobe.report.numbers import ends
     from clipprobe.stimuli import concepts
 
     with progress("testing", 3 * settings.per_concept * len(concepts())) as advance:
@@ -51,7 +52,7 @@ def gallery(settings: Gallery, model: Model, terminal: Terminal) -> None:
         )
     lines = [
         f"{entry.unit}  {entry.concept}  {entry.score.value:.3f} "
-        f"[{entry.score.low:.3f}, {entry.score.high:.3f}] n={entry.score.n}"
+        f"{ends(entry.score.low, entry.score.high)} n={entry.score.n}"
         for entry in entries
     ]
     rows = [entry.to_json() for entry in entries]
