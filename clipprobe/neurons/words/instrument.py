@@ -16,6 +16,9 @@ _N_WORDS = 10
 """Words at either end."""
 _N_NAMED = 5
 """Words in a sentence."""
+LEAST_Z = 3.0
+"""Standard deviations from which a word counts as a unit's own in a search. Of a short list every
+word is among the strongest of every unit, and of ten words none can lie so far out."""
 
 
 def words_of(store: Store, rows_by_table: Mapping[str, Rows]) -> list[UnitRows]:
@@ -93,6 +96,7 @@ WORDS = Instrument(
             columns=("word", "rank", "z"),
             order=lambda row: (row["rank"], descending(row["z"])),
             equal={"end": "top"},
+            least=("z", LEAST_Z),
         )
     },
     place=10,
