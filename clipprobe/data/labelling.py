@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from clipprobe.data.join import join
-from clipprobe.data.records import Dataset, ImageRecord, LeftOut
+from clipprobe.data.records import Dataset, ImageRecord, LeftOut, Unreadable
 from clipprobe.data.suffixes import IMAGE_SUFFIXES
 from clipprobe.data.tables import LABEL, inside
 from clipprobe.data.text_table import TextTable, read_text_table
@@ -99,14 +99,19 @@ def relabelled(dataset: Dataset, column: str) -> Dataset:
 def without_stray_files(dataset: Dataset) -> Dataset:
     """Without the files beside the folders of the classes that are not images by their ending.
 
-    They have no label and could not be decoded: a README, a list of the classes.
+    They have no label and could not be decoded: a README, a list of the classes. A row of a table
+    without a label, a class folder that cannot be read and a damaged archive are no such files.
     """
-    if all(record.label is None for record in dataset.records):
+    labelled = [record.id for record in dataset.records if record.label is not None]
+    if not labelled or not all("/" in one for one in labelled):
         return dataset
     stray = {
         record.id
         for record in dataset.records
-        if record.label is None and PurePosixPath(record.id).suffix.lower() not in IMAGE_SUFFIXES
+        if record.label is None
+        and "/" not in record.id
+        and not isinstance(record.source, Unreadable)
+        and PurePosixPath(record.id).suffix.lower() not in IMAGE_SUFFIXES
     }
     if not stray:
         return dataset

@@ -118,8 +118,9 @@ class Score:
             return result
         inside = self.inside[among]
         ours, others = weights[:, inside], weights[:, ~inside]
-        remaining: Floats = ours @ own[inside] / ours.sum(axis=1)
-        right: Floats = others @ own[~inside] / others.sum(axis=1)
+        with np.errstate(invalid="ignore"):  # of clusters that span sides, a draw may leave one out
+            remaining: Floats = ours @ own[inside] / ours.sum(axis=1)
+            right: Floats = others @ own[~inside] / others.sum(axis=1)
         return remaining - right
 
     def removed(
@@ -131,14 +132,15 @@ class Score:
             before, after: Numbers of all inputs, ``(n,)``.
             weights: See :meth:`values`; both are resampled together.
         Returns:
-            NaN with a reason where the value before is not told from 0: a share of nothing.
+            NaN with a reason where the value before is not told from 0: a share of nothing; also
+            where a draw left a side empty, so that nothing is told.
         """
         first, second = (self.values(numbers, among, weights) for numbers in (before, after))
         n = int(among.sum())
         how = "over inputs" if self.inside is None else "within groups"
         method = f"percentile bootstrap {how}, {len(weights)} draws, 95 %"
         low, high = np.percentile(first, [2.5, 97.5])
-        if low <= 0 <= high:
+        if not (low > 0 or high < 0):  # NaN too
             return Estimate(
                 value=float("nan"), low=float("nan"), high=float("nan"), n=n, method=method,
                 reason=f"{self.name} itself is not told from 0 on the measuring half",

@@ -17,6 +17,7 @@ from attacks.bias.gap import explain_gap
 from attacks.bias.gap.task import gap_task
 from attacks.bias.groups.columns import make_column
 from attacks.bias.mitigation import clip_clip, mitigate_bias, prompt_projection
+from attacks.bias.mitigation.lead import lead_of
 from attacks.bias.mitigation.measures import Halves, aligned_change
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.statistics.halves import permuted, split
@@ -232,6 +233,14 @@ def test_few_clusters_give_a_value_without_an_interval() -> None:
         for one in (change.before, change.after, change.difference):
             assert np.isfinite(one.value) and np.isnan(one.low) and np.isnan(one.high)
             assert one.reason.startswith("only 1 cluster of a group")
+    lead = lead_of(
+        {
+            "column": "perceived gender",
+            "n": {"pictures": 400, "scored": 200},
+            "methods": [{"method": "clip-clip", "changes": [change.to_json()]}],
+        }
+    )
+    assert lead.verdict.endswith("cannot be said: only 1 cluster of a group on the scoring half")
     many = halves_of(column, np.arange(400) % 2 == 0, np.arange(400) // 2 % 20, n_boot=100)
     assert aligned_change(many, scores, scores).before.low > 0
 

@@ -12,6 +12,8 @@ import pytest
 from data.imagefiles import ids, put
 
 from clipprobe.data import as_dataset, open_dataset
+from clipprobe.data.labelling import without_stray_files
+from clipprobe.data.records import Dataset, ImageRecord, Unreadable
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.study.call import OPENERS
 
@@ -163,3 +165,25 @@ def test_a_sample_of_each_class(tmp_path: Path) -> None:
         open_dataset(tmp_path, per_class=True)
     with pytest.raises(DataError, match="sample of 0"):
         open_dataset(tmp_path, sample=0)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        ImageRecord("train/2", b""),  # a row of a data set of Hugging Face
+        ImageRecord("cats/", Unreadable("a folder: Permission denied")),
+        ImageRecord("(end of archive at byte 512)", Unreadable("the archive is damaged")),
+    ],
+)
+def test_only_files_beside_the_folders_are_left_out_as_such(odd: ImageRecord) -> None:
+    """What else has no label is an error of the labels, not something to drop."""
+    images = (ImageRecord("a/1.png", b"", "a"), ImageRecord("b/1.png", b"", "b"))
+    dataset = Dataset("d", (*images, odd, ImageRecord("README.txt", b"")))
+    assert ids(without_stray_files(dataset)) == ["a/1.png", "b/1.png", odd.id]
+
+
+def test_a_row_of_a_table_without_a_label_is_not_a_stray_file() -> None:
+    rows = Dataset(
+        "d", (ImageRecord("0", b"", "a"), ImageRecord("1", b"", "b"), ImageRecord("2", b""))
+    )
+    assert ids(without_stray_files(rows)) == ["0", "1", "2"]

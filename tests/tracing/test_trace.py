@@ -11,6 +11,7 @@ from PIL import Image
 
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.tracing import Score, Trace, trace
+from clipprobe.tracing.split import resamples
 from tests.planting import PLANTED, images, one_neuron
 
 N = 60
@@ -106,6 +107,21 @@ def test_inside_may_be_a_list_or_ones_and_zeros(kind: Any) -> None:
     direction = np.array([4.0, 3.0, 2.0, 1.0])
     own = Score(name="gap", direction=direction, inside=kind(row))
     assert own.value(own.numbers(vectors)) == 1.0  # (4 + 2) / 2 - (3 + 1) / 2
+
+
+def test_no_share_is_given_where_a_draw_left_a_side_empty() -> None:
+    """One cluster spans the sides, so whole clusters are drawn over both at once."""
+    inside, clusters = np.arange(60) >= 50, np.arange(60) // 2
+    clusters[50] = 0
+    score = Score(name="the gap", direction=np.ones(1), inside=inside)
+    before, among = inside + np.linspace(0, 0.1, 60), np.ones(60, bool)
+    weights = resamples(inside, clusters, 1000, np.random.default_rng(0))
+    assert (weights[:, inside].sum(axis=1) == 0).any()
+    removed = score.removed(before, 0.1 * before, among, weights)
+    assert not removed.defined and "not told from 0" in removed.reason
+    whole = weights[weights[:, inside].sum(axis=1) > 0]
+    removed = score.removed(before, 0.1 * before, among, whole)
+    assert removed.value == pytest.approx(0.9) and removed.low == pytest.approx(0.9)
 
 
 def test_what_cannot_be_traced_is_said(planted: Any, reds: list[Image.Image]) -> None:

@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from clipprobe.arrays import missing
 from clipprobe.report import Intervals, Lead
-from clipprobe.report.words import amount, is_defined, points, reason_of, side_of, value_of
+from clipprobe.report.words import (
+    amount,
+    is_defined,
+    parts_of,
+    points,
+    reason_of,
+    side_of,
+    value_of,
+)
 
 
 def lead_of(summary: Mapping[str, Any]) -> Lead:
@@ -32,7 +41,11 @@ def lead_of(summary: Mapping[str, Any]) -> Lead:
 
 def _statement(summary: Mapping[str, Any]) -> tuple[str, str]:
     column, n = summary["column"], summary["n"]
-    known = [one for one in summary["methods"] if is_defined(one["changes"][0]["difference"])]
+    known = [
+        one
+        for one in summary["methods"]
+        if not any(map(missing, parts_of(one["changes"][0]["difference"])[:3]))
+    ]  # without an interval nothing is shown, nor that nothing helps
     about = f"Scored on {n['scored']:,} of {n['pictures']:,} images, which fitted nothing."
     if not known:
         why = (

@@ -51,6 +51,8 @@ def effects_lead(compared: Sequence[Agreement], method: str, n_inputs: int, n_te
 
 def similar_lead(result: SimilarUnits) -> Lead:
     """Which unit responds most alike, beside the best of as many unrelated units."""
+    from clipprobe.neurons.effects.similar import NONE_COMPARED
+
     name, similar, floor = result.name, result.similar, result.floor
     limits = (
         "Units that are alike on these images may differ on others.",
@@ -64,7 +66,7 @@ def similar_lead(result: SimilarUnits) -> Lead:
         + (f"exceeds {floor:.2f} in 5 % of cases." if floored else "could not be computed.")
     )
     if not similar:
-        verdict, evidence = f"No other unit varies, so nothing is like {name}", beside
+        verdict, evidence = f"Nothing can be compared with {name}: {NONE_COMPARED}", beside
     else:
         other, best = similar[0]
         above = floored and value_of(best) > floor

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from clipprobe.data import Failure
 from clipprobe.memory import fitting_batch
 from clipprobe.neurons.effects.settings import SimilarTest
-from clipprobe.neurons.effects.similar import SimilarUnits, compared, similar_units
+from clipprobe.neurons.effects.similar import NONE_COMPARED, SimilarUnits, compared, similar_units
 from clipprobe.neurons.instruments.store import InMemory
 from clipprobe.report.numbers import decimals
 from clipprobe.runs import Run, RunView
@@ -93,7 +93,7 @@ def prepare_similar(settings: SimilarTest, clip: Clip) -> Plan[SimilarUnits]:
 
 def summarise(result: SimilarUnits) -> dict[str, Any]:
     """``summary.json``."""
-    nothing = undefined("no other unit varies over the images", n=result.n_images)
+    nothing = undefined(NONE_COMPARED, n=result.n_images)
     other, best = result.similar[0] if result.similar else ("no unit", nothing)
     headline = {
         "name": "most similar",

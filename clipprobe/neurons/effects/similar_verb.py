@@ -31,17 +31,20 @@ def similar(settings: SimilarTest, model: Model, terminal: Terminal) -> None:
 
 def similar_text(result: SimilarUnits) -> str:
     """Both ends for people."""
+    from clipprobe.neurons.effects.similar import NONE_COMPARED
     from clipprobe.report.numbers import ends
 
     images = "1 image" if result.n_images == 1 else f"{result.n_images} images"
-    beside = (
-        "with fewer than 4 images chance is as good as any unit"
-        if result.n_images < 4
-        else f"the best of as many unrelated units exceeds |r| = {result.floor:.3f} in 5 % of cases"
-    )
+    if not result.n_units:
+        beside = NONE_COMPARED
+    elif result.n_images < 4:
+        beside = "with fewer than 4 images chance is as good as any unit"
+    else:
+        beside = f"the best of as many unrelated units exceeds |r| = {result.floor:.3f}"
+        beside += " in 5 % of cases"
     lines = [f"{result.name}: {result.n_units} units on {images}; {beside}"]
     for name, pairs in (("most similar", result.similar), ("most opposed", result.opposed)):
-        lines.append(f"{name}:" if pairs else f"{name}: none, since no other unit varies")
+        lines.append(f"{name}:" if pairs else f"{name}: none")
         lines += [
             f"  r {r.value:+.3f} {ends(r.low, r.high, '+.3f')} n={r.n}  {other}"
             for other, r in pairs

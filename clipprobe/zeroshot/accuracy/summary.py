@@ -11,9 +11,9 @@ from clipprobe.zeroshot.accuracy.measures import Accuracy
 
 _MOST_ROWS = 10
 FIGURES = ("zero_shot", "top_5", "mean_per_class", "calibration_error")
+"""Of the headline, in order."""
 HIGHER, LOWER = FIGURES[:3], FIGURES[3:]
 """Which are better when higher, and when lower."""
-"""Of the headline, in order."""
 
 
 def summarise(

@@ -12,6 +12,7 @@ import torch
 
 from clipprobe.errors import ConfigError, DataError, UnsupportedHookError
 from clipprobe.neurons.effects import similar_units
+from clipprobe.neurons.effects.opening import similar_lead
 from clipprobe.neurons.effects.similar import Correlations, chance_floor, correlation
 from clipprobe.neurons.effects.similar_verb import similar_text
 from clipprobe.neurons.pooled import pooled_activations
@@ -99,6 +100,24 @@ def test_mistakes_are_named(clip: Any, pictures: Path) -> None:
 
 def test_too_few_images_print_no_nan(clip: Any, pictures: Path) -> None:
     files = sorted(one for one in pictures.rglob("*") if one.is_file())
-    for n, words in ((1, "none, since no other unit varies"), (3, "[no interval] n=3")):
+    for n, words in (
+        (1, "or every other, is constant over the images\nmost similar: none"),
+        (3, "[no interval] n=3"),
+    ):
         text = similar_text(similar_units(clip, files[:n], UNIT, k=1))
         assert words in text and "nan" not in text and "1 images" not in text
+
+
+def test_a_unit_that_never_varies_is_not_blamed_on_the_others(
+    checkpoint: Any, pictures: Path
+) -> None:
+    import clipprobe
+
+    clip = clipprobe.load(checkpoint("clip"))
+    mlp = clip.module.vision_model.encoder.layers[1].mlp
+    with torch.no_grad():
+        mlp.fc1.weight[7] = 0
+    dead = similar_units(clip, pictures, UNIT, k=1)
+    assert dead.n_images > 4 and not dead.similar
+    for text in (similar_text(dead), similar_lead(dead).verdict):
+        assert "this unit, or every other, is constant" in text and "nan" not in text
