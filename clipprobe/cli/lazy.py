@@ -73,12 +73,9 @@ class LazyGroup(PlainGroup):
                 from clipprobe.errors import nearest
 
                 where = f"{self.path} command" if self.path else "command"
-                elsewhere = [repr(verb) for verb in all_verbs() if verb.split(" ")[-1] == name]
-                hint = (
-                    f"did you mean {' or '.join(elsewhere)}?"
-                    if elsewhere
-                    else nearest(name, self.list_commands(ctx))
-                )
+                elsewhere = [verb for verb in all_verbs() if verb.split(" ")[-1] == name]
+                near = elsewhere or self.list_commands(ctx)
+                hint = nearest(elsewhere[0] if elsewhere else name, near)
                 raise ConfigError(f"There is no {where} {name!r}: {hint}")
         return super().resolve_command(ctx, args)
 

@@ -94,7 +94,7 @@ def test_a_call_names_columns_and_nobody(clip: Any, folder: Path, tmp_path: Path
         (["bias", "--groups", "g", "--template", "none"], "has no {}"),
         (["bias", "--groups", "g", "--score-kind", "cosin"], "did you mean 'cosine'?"),
         (["written", "--groups", "g"], "needs a word to write"),
-        (["written", "--groups", "g", "--word", "x", "--watch", "theif"], "nearest are 'thief'"),
+        (["written", "--groups", "g", "--word", "x", "--watch", "theif"], "nearest is 'thief'"),
         (["gap", "--groups", "g", "--word", "w", "--group", "a", "--out", "r", "--kind", "nerve"],
          "--kind 'nerve' is unknown"),
         (["mitigate", "--groups", "g", "--out", "r", "--group-prompt", "woman"],

@@ -42,7 +42,7 @@ OPTIONAL = {
     },
     "audit stroop": {"images"},
     "audit search": {"file", "word", "synonyms", "forbidden", "allowed"},
-    "audit zeroshot": {"label_set", "other_names", "fail_under"},
+    "audit zeroshot": {"label_set", "other_names", "fail_under", "fail_over"},
     "audit few-shot": {"images", "label_set", "shifted", "fail_under"},
     "audit limits": {"tasks", "foils", "fail_under"},
     "audit carriers": {"images", "label_set", "name", "task", "fail_under"},

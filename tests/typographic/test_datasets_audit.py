@@ -93,7 +93,7 @@ def test_the_layout_can_be_named(toy: Callable[..., Any], scam: Path, tmp_path: 
         audit_typographic(
             toy(reads=True), scam, out=tmp_path / "c", layout="scam", name_pattern="{label}"
         )
-    with pytest.raises(DataError, match="has a label: put them"):
+    with pytest.raises(DataError, match="holds Parquet files and no images beside them"):
         audit_typographic(toy(reads=True), scam.parent, out=tmp_path / "c")
 
 

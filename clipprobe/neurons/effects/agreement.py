@@ -28,12 +28,12 @@ from clipprobe.arrays import Floats
 from clipprobe.attribution.readout import ScoreName
 from clipprobe.errors import ConfigError
 from clipprobe.neurons.effects.changes import change_of
-from clipprobe.neurons.effects.correlation import correlate, correlation, rank
 from clipprobe.neurons.effects.direct import comparable, direct_effects
 from clipprobe.neurons.effects.predicting import Predictor, refuse_passes
 from clipprobe.neurons.effects.sweep import Sweep
 from clipprobe.runs.jsonio import AsJson
 from clipprobe.statistics import Estimate, permutation_p, undefined
+from clipprobe.statistics.correlation import correlate, correlation, rank
 from clipprobe.tracing.parts import TowerParts
 
 if TYPE_CHECKING:

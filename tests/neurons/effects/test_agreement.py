@@ -19,7 +19,7 @@ from clipprobe.neurons.effects.agreement import (
     effect_sites,
     site_effects,
 )
-from clipprobe.neurons.effects.correlation import _ranks_of_rows
+from clipprobe.statistics.correlation import _ranks_of_rows
 from clipprobe.testing import checkpoints as tiny
 
 TEXTS = ["a photo of the dog", "cat"]

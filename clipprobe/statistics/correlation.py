@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.arrays import Floats
-from clipprobe.statistics import Estimate, cluster_bootstrap, undefined
+from clipprobe.statistics.estimate import Estimate, undefined
+from clipprobe.statistics.intervals import cluster_bootstrap
 
 _N_BOOT = 1000
 
