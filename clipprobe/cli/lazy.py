@@ -70,15 +70,11 @@ class LazyGroup(PlainGroup):
         if not ctx.resilient_parsing and not name.startswith("-"):
             known = VERBS.get(self._name(name)) or name in self.list_commands(ctx)
             if not known:
-                from clipprobe.errors import nearest
+                from clipprobe.errors import either, nearest
 
                 where = f"{self.path} command" if self.path else "command"
-                elsewhere = [repr(verb) for verb in all_verbs() if verb.split(" ")[-1] == name]
-                hint = (
-                    f"did you mean {' or '.join(elsewhere)}?"
-                    if elsewhere
-                    else nearest(name, self.list_commands(ctx))
-                )
+                elsewhere = [verb for verb in all_verbs() if verb.split(" ")[-1] == name]
+                hint = either(elsewhere) or nearest(name, self.list_commands(ctx))
                 raise ConfigError(f"There is no {where} {name!r}: {hint}")
         return super().resolve_command(ctx, args)
 
