@@ -99,18 +99,14 @@ def relabelled(dataset: Dataset, column: str) -> Dataset:
 def without_stray_files(dataset: Dataset) -> Dataset:
     """Without the files beside the folders of the classes that are not images by their ending.
 
-    They have no label and could not be decoded: a README, a list of the classes. What has no label
-    in a table, or in a data set whose images are rows, stays.
+    They have no label and could not be decoded: a README, a list of the classes.
     """
-    labelled = [record for record in dataset.records if record.label is not None]
-    if not labelled or not all("/" in record.id for record in labelled):
+    if all(record.label is None for record in dataset.records):
         return dataset
     stray = {
         record.id
         for record in dataset.records
-        if record.label is None
-        and "/" not in record.id
-        and PurePosixPath(record.id).suffix.lower() not in IMAGE_SUFFIXES
+        if record.label is None and PurePosixPath(record.id).suffix.lower() not in IMAGE_SUFFIXES
     }
     if not stray:
         return dataset
