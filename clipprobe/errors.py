@@ -98,7 +98,12 @@ def did_you_mean(word: str, known: Collection[str]) -> str:
     near = get_close_matches(word, list(known), n=2)
     if not near and word:
         near = [name for name in known if name.startswith(word)][:2]
-    return f"did you mean {' or '.join(map(repr, near))}?" if near else ""
+    return either(near)
+
+
+def either(names: Collection[str]) -> str:
+    """``did you mean 'x' or 'y'?``, or nothing of no names."""
+    return f"did you mean {' or '.join(map(repr, names))}?" if names else ""
 
 
 def nearest(name: str, known: Collection[str]) -> str:

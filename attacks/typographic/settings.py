@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
@@ -38,6 +39,19 @@ Classes = Annotated[
     BeforeValidator(listed),
     Flag(takes=Path, many=False, default="the labels, sorted"),
 ]
+
+
+def _words(value: Any) -> Any:
+    """What a run can keep, so that it can be made again: lists, also in a mapping, and numbers."""
+    if not isinstance(value, Mapping):
+        return listed(value)
+    items = {name: listed(item) for name, item in value.items()}
+    number = items.get("budget")
+    if isinstance(number, Integral) and not isinstance(number, bool):
+        items["budget"] = int(number)
+    return items
+
+
 FORBIDDEN = BeforeValidator(lines_if_path("forbidden word", repeated=True))
 ALLOWED = BeforeValidator(lines_if_path("allowed word", repeated=True))
 FAIL_UNDER = BeforeValidator(threshold_reader("--fail-under", "attacked_accuracy=0.6"))
@@ -120,7 +134,7 @@ class Writing(Settings):
     """Which word stands on which image."""
 
     panel: ClassVar[str] = "Words"
-    words: Annotated[WordsLike, BeforeValidator(listed), Flag(where="file")] = "random"
+    words: Annotated[WordsLike, BeforeValidator(_words), Flag(where="file")] = "random"
     """Where the attack words come from: a strategy, a file, a list, or a mapping with strategy,
     listed (or file) and budget."""
     words_per_image: Annotated[int, Ge(1)] = 1

@@ -161,14 +161,17 @@ def find_method(name: str, settings: Mapping[str, Any]) -> Method:
 
 def _check_value(method: Method, setting: str, value: Any) -> None:
     """Refuse a value that is not of the setting's kind, where its annotation is a plain one."""
-    annotation = inspect.signature(method.run).parameters[setting].annotation
+    parameter = inspect.signature(method.run).parameters[setting]
+    annotation = parameter.annotation
     kind, _, rest = (getattr(annotation, "__name__", None) or str(annotation)).partition(" | ")
-    if kind not in _KINDS or rest not in ("", "None") or (rest and value is None):
+    if kind not in _KINDS or rest not in ("", "None"):
+        return
+    if value is None and (rest or parameter.default is None):
         return
     types, words = _KINDS[kind]
     if not isinstance(value, types) or isinstance(value, bool):
         raise ConfigError(f"{setting}={value!r} does not fit: give {words}.")
-    if setting == "seed" and value < 0:
+    if setting == "seed" and types is Integral and value < 0:
         raise ConfigError(f"seed={value} does not fit: give a whole number of at least 0.")
 
 

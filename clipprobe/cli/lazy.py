@@ -70,12 +70,11 @@ class LazyGroup(PlainGroup):
         if not ctx.resilient_parsing and not name.startswith("-"):
             known = VERBS.get(self._name(name)) or name in self.list_commands(ctx)
             if not known:
-                from clipprobe.errors import nearest
+                from clipprobe.errors import either, nearest
 
                 where = f"{self.path} command" if self.path else "command"
                 elsewhere = [verb for verb in all_verbs() if verb.split(" ")[-1] == name]
-                near = elsewhere or self.list_commands(ctx)
-                hint = nearest(elsewhere[0] if elsewhere else name, near)
+                hint = either(elsewhere) or nearest(name, self.list_commands(ctx))
                 raise ConfigError(f"There is no {where} {name!r}: {hint}")
         return super().resolve_command(ctx, args)
 

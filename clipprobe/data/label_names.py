@@ -139,7 +139,7 @@ def refuse_codes(labels: Iterable[str | None]) -> None:
         )
     if len(codes) > 1 and PARTS.issuperset(code.lower() for code in codes):
         raise DataError(
-            f"The labels {' and '.join(map(repr, codes))} are parts of a data set and no classes: "
+            f"The labels {' and '.join(map(repr, codes))} are parts of a data set, not classes: "
             f"give the folder of one part, which ends in /{codes[0]}."
         )
     if len(codes) > 1 and all(code.isdecimal() for code in codes):

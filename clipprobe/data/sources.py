@@ -169,6 +169,8 @@ def _zipped(archive: Path) -> Iterator[ImageRecord]:
     tops = {name.split("/", 1)[0] if "/" in name else "" for name in names}
     around = f"{next(iter(tops))}/" if len(tops) == 1 and "" not in tops else ""
     tables = [name for suffix in TEXT_TABLES if (name := f"{around}metadata{suffix}") in names]
+    if len(tables) > 1:
+        raise DataError(f"The archive {archive} has {' and '.join(tables)}: keep one.")
     if tables:
         root, text = around, zip_text(archive, tables[0])
         yield from table_in_archive(

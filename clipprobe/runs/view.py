@@ -83,8 +83,9 @@ class RunReader:
         path = self.file(name)
         if not path.is_file():
             raise RunFolderError(
-                f"The run {self.path} has no {name}: it was made by another command, or files "
-                "were removed. Restore it from a copy, or make it again with --overwrite."
+                f"The run {self.path} has no {name}: give a run of the command that writes it. If "
+                "the file was removed, restore it from a copy, or make the run again with "
+                "--overwrite."
             )
         return path
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,8 +45,12 @@ def listed(value: Any) -> Any:
     """
     if isinstance(value, str | Path | Mapping | Sequence) or not isinstance(value, Iterable):
         return value
-    items = value.tolist() if hasattr(value, "tolist") else value  # numpy's texts as Python's
-    return sorted(items) if isinstance(value, Set) else list(items)
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=str)
+    if not hasattr(value, "tolist"):
+        return list(value)
+    items = value.tolist()  # numpy's texts as Python's; of an array without axes no list
+    return items if isinstance(items, list) else [items]
 
 
 def lines_if_path(what: str, *, repeated: bool = False) -> Callable[[Any], Any]:

@@ -193,7 +193,13 @@ def test_lengths_and_nothing(clip: Any, pictures: list[np.ndarray]) -> None:
 
 
 def test_a_method_from_outside(clip: Any, pictures: list[np.ndarray]) -> None:
-    def flat(job: Any, *, level: float = 1.0) -> Maps:
+    def flat(
+        job: Any,
+        *,
+        level: float = 1.0,
+        tint: str = None,  # type: ignore[assignment]  # noqa: RUF013 (others write it so)
+        seed: str = "",
+    ) -> Maps:
         return Maps(
             values=np.full((len(job), *job.grid), level),
             resolution="patches",
@@ -203,7 +209,7 @@ def test_a_method_from_outside(clip: Any, pictures: list[np.ndarray]) -> None:
 
     register("flat", Method(run=flat, title="flat", paper="none", cost="1"))
     try:
-        found = explain(clip, pictures[0], "a dog", "flat", level=2.0)
+        found = explain(clip, pictures[0], "a dog", "flat", level=2.0, tint=None, seed="7")
         assert (found.map == 2).all() and found.units == "cosine similarity"
     finally:
         METHODS._loaded.pop("flat")

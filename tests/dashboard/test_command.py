@@ -67,6 +67,14 @@ def test_defaults_are_the_folder_runs_and_the_bundled_model(
     assert "CLIPPROBE_MODEL" not in started["environment"]
 
 
+def test_the_bundled_model_goes_by_its_name(
+    started: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("--model", "emoji-clip").exit_code == 0
+    assert started["environment"]["CLIPPROBE_MODEL"] == "emoji-clip"
+
+
 def test_edits_reach_the_app_and_the_model_that_it_loads(
     started: dict[str, Any], tmp_path: Path, scenery: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

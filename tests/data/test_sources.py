@@ -159,6 +159,10 @@ def test_a_zip_with_a_metadata_table_is_its_folder(tmp_path: Path, around: str) 
     assert [(r.id, r.label) for r in zipped] == [("1.png", "cat"), ("sub/2.png", "dog")]
     assert zipped.records[0].attributes == {"who": "ann"}
     assert zipped.fingerprint == folder.fingerprint
+    with zipfile.ZipFile(tmp_path / "p.zip", "a") as archive:
+        archive.writestr(f"{around}metadata.tsv", "file_name\n1.png\n")
+    with pytest.raises(DataError, match=r"has .*metadata\.csv and .*metadata\.tsv: keep one"):
+        open_dataset(tmp_path / "p.zip")
 
 
 def test_a_folder_of_parquet_files_is_told_to_be_one(tmp_path: Path) -> None:

@@ -221,7 +221,7 @@ def test_damage_is_reported_in_one_sentence(tmp_path: Path) -> None:
         view.read_table("images.parquet")
     with pytest.raises(RunFolderError, match=r"arrays.safetensors.*cannot be read"):
         view.read_arrays("arrays.safetensors")
-    with pytest.raises(RunFolderError, match=r"no other\.parquet: .* again with --overwrite"):
+    with pytest.raises(RunFolderError, match=r"no other\.parquet: give a run of the .*--overwrite"):
         view.read_table("other.parquet")
     (tmp_path / "manifest.json").write_text('{"format": "clipprobe-run", "schema_version": 99}')
     with pytest.raises(RunFolderError, match="schema version 99"):

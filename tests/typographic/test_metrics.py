@@ -69,6 +69,9 @@ def test_a_share_of_nothing_says_why() -> None:
     nowhere, wrong = made("1100000000", "0000000000", "0000000000"), made("0" * 10, "1" * 10)
     conditions = {"attack": nowhere, "nonsense": made("1" * 10, "0" * 10, "0" * 10)}
     reading = effects(conditions, seed=0)["reading_effect"]["estimate"]
+    apart = {"attack": ATTACK.take(np.arange(5)), "nonsense": NONSENSE.take(np.arange(5, 10))}
+    for figure in effects(apart, seed=0).values():  # whatever its outcome
+        assert figure["estimate"].reason == "no image has both conditions with the same word"
     targeted = condition_rates(nowhere, CLEAN, seed=0)["targeted_success"]
     for estimate in (reading, *targeted.values()):
         assert (estimate.n, estimate.reason) == (0, "no written word means one of the classes")

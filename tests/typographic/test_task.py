@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from attacks.typographic.task import Task
 from attacks.typographic.words import parse_words
 from clipprobe.errors import ConfigError
 from clipprobe.runs import RunView
+from clipprobe.study.call import kept_settings, settings_from
 from clipprobe.zeroshot.classes import Classes
 from clipprobe.zeroshot.classifier import class_vectors
 
@@ -102,6 +104,18 @@ def test_classes_and_words_of_any_collection_are_a_list() -> None:
     assert all(type(name) is str for name in classes(np.array(NAMES)))  # not numpy's own
     for words in (np.array(WORDS), iter(WORDS)):  # a run keeps them, so that it can be made again
         assert TypographicAudit("photos", NAMES, out="unused", words=words).words == WORDS
+    for place in (np.array(WORDS), iter(WORDS), frozenset(WORDS)):
+        given = {"listed": place, "budget": np.int64(9)}
+        record = TypographicAudit("photos", NAMES, out="unused", words=given)
+        stored, again = kept_settings(record)
+        words = settings_from(json.loads(json.dumps({"settings": stored})))["words"]
+        assert again == [] and words["budget"] == 9
+        assert sorted(words["listed"]) == sorted(WORDS)
+    assert parse_words(set(WORDS)).listed == tuple(sorted(WORDS))
+    assert classes({"dog": 1, "cat": 2}.keys()) == ["dog", "cat"]
+    assert classes(np.array("dog")) == ["dog"]
+    with pytest.raises(ConfigError, match=r"^classes=1 is not a text\.$"):
+        classes({1, "dog"})
     assert classes(set(NAMES)) == sorted(NAMES) and classes("classes.txt") == "classes.txt"
     with pytest.raises(ConfigError, match=r"^classes=5 is neither a list nor a path\.$"):
         classes(5)

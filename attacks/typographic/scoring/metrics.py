@@ -33,6 +33,8 @@ from clipprobe.statistics import (
 Bools = npt.NDArray[np.bool_]
 #: Why there is no share of hits.
 NO_TARGET = "no written word means one of the classes"
+#: Why there is no difference.
+NO_PAIR = "no image has both conditions with the same word"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,13 +199,14 @@ def effects(conditions: Mapping[str, Outcomes], *, seed: int) -> dict[str, dict[
         if first not in conditions or second not in conditions:
             continue
         a, b = paired(conditions[first], conditions[second])
+        why = NO_TARGET if outcome == "hit" and len(a.pair) else NO_PAIR
         if outcome == "hit":
             rows = np.flatnonzero(a.has_target)
             a, b = a.take(rows), b.take(rows)
         x, y = getattr(a, outcome), getattr(b, outcome)
         independent = len(np.unique(a.cluster)) == len(a.cluster) > 0
         figures[name] = {
-            "estimate": difference(x, y, a.cluster, seed=seed) if len(x) else undefined(NO_TARGET),
+            "estimate": difference(x, y, a.cluster, seed=seed) if len(x) else undefined(why),
             "outcome": outcome,
             "of": first,
             "minus": second,

@@ -35,6 +35,7 @@ from attacks.typographic.words.guards import Guard, overlapping
 from attacks.typographic.words.lists import distinct, read_word_file, words_of
 from clipprobe.data.sampling import rank
 from clipprobe.errors import ConfigError, nearest
+from clipprobe.settings import values
 from clipprobe.zeroshot.classes import Classes
 
 STRATEGIES = (
@@ -126,7 +127,7 @@ def _listed(words: Any, name: str) -> tuple[str, ...]:
     """The words of a list, each once; a text is not taken apart into its letters."""
     if isinstance(words, str | Path | Mapping) or not isinstance(words, Iterable):
         raise ConfigError(f"{name}={words!r} is not a list of words: give one such as [ipod, dog].")
-    return distinct(list(words), "list of words")
+    return distinct(values.listed(words), "list of words")
 
 
 def _from_mapping(words: Mapping[str, Any], guard: Guard) -> Words:

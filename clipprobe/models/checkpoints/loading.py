@@ -44,8 +44,7 @@ def load(
         ConfigError: an unknown device, dtype or attention implementation, or a revision of
             something that has none.
     """
-    if model == BUNDLED_NAME and not Path(BUNDLED_NAME).exists():
-        model = None  # as results and messages call it
+    model = _none_if_bundled(model)
     place = resolve_device(device)
     if dtype not in DTYPES:
         raise ConfigError(f"The dtype {dtype!r} is not one of {', '.join(DTYPES)}.")
@@ -80,6 +79,7 @@ def find(model: str | Path | None, revision: str | None) -> tuple[Path, str, str
     Raises:
         UnknownModelError: it is neither a folder nor a hub id that can be reached.
     """
+    model = _none_if_bundled(model)
     if model is None:
         _no_revision(revision, "the bundled model")
         return bundled_folder(), BUNDLED_NAME, None
@@ -99,6 +99,11 @@ def find(model: str | Path | None, revision: str | None) -> tuple[Path, str, str
         f"The model {str(model)!r} cannot be loaded, because {place}: give a checkpoint folder, "
         f"a Hugging Face id such as openai/clip-vit-base-patch32, or {OPEN_CLIP}NAME/TAG."
     )
+
+
+def _none_if_bundled(model: str | Path | None) -> str | Path | None:
+    """None for the name of the bundled model in results and messages, where no folder has it."""
+    return None if model == BUNDLED_NAME and not Path(BUNDLED_NAME).exists() else model
 
 
 def _no_revision(revision: str | None, what: str) -> None:
