@@ -66,6 +66,20 @@ def headline_figures(summary: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]
     return {item["name"]: item["estimate"] for item in summary["headline"]}
 
 
+def hold(settings: Any, summary: Mapping[str, Any]) -> bool:
+    """Hold the headline of a summary to the thresholds of a study's settings.
+
+    Args:
+        settings: With ``fail_under``, and ``fail_over`` where the study has it.
+    Returns:
+        Whether there were any.
+    Raises:
+        ConfigError, ThresholdCrossedError: see :func:`enforce`.
+    """
+    over = getattr(settings, "fail_over", None)
+    return enforce(headline_figures(summary), settings.fail_under, over)
+
+
 def enforce(
     figures: Mapping[str, Mapping[str, Any]], under: Limits | None, over: Limits | None = None
 ) -> bool:

@@ -19,7 +19,7 @@ from clipprobe.people import in_sentences, withheld_because
 from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
 from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
-from clipprobe.thresholds import check_thresholds, enforce, headline_figures
+from clipprobe.thresholds import check_thresholds, hold
 from clipprobe.zeroshot.accuracy.calibration import best_shares, calibration
 from clipprobe.zeroshot.accuracy.diagnostics import (
     PromptExperiment,
@@ -59,17 +59,8 @@ def audit_zeroshot(clip: Clip, settings: ZeroShotAudit) -> RunView:
         DataError, ConfigError, RunFolderError: see the message.
     """
     run = carry_out(ZEROSHOT, settings, clip).run
-    hold_both(settings, run.summary)
+    hold(settings, run.summary)
     return run
-
-
-def hold_both(settings: ZeroShotAudit, summary: Mapping[str, Any]) -> bool:
-    """Hold the headline of a summary to the thresholds; False where there are none.
-
-    Raises:
-        ThresholdCrossedError: an end of an interval lies beyond its threshold, or is undefined.
-    """
-    return enforce(headline_figures(summary), settings.fail_under, settings.fail_over)
 
 
 def inputs_of(settings: ZeroShotAudit) -> Question:
@@ -206,4 +197,4 @@ class _Work:
         return np.stack(encode_groups(self.clip, list(zip(*rows, strict=True))), axis=1)
 
 
-ZEROSHOT = Study(kind="zeroshot", settings=ZeroShotAudit, prepare=prepare_audit, enforce=hold_both)
+ZEROSHOT = Study(kind="zeroshot", settings=ZeroShotAudit, prepare=prepare_audit, enforce=hold)

@@ -14,7 +14,7 @@ from pydantic.dataclasses import dataclass
 from clipprobe.errors import ConfigError
 from clipprobe.settings import HOW, Existing, Flag, Settings, Texts
 from clipprobe.settings.shared import Batches, Images, Output, Progress, Random
-from clipprobe.thresholds import enforce, headline_figures, threshold_reader
+from clipprobe.thresholds import threshold_reader
 from clipprobe.tracing.sizes import BAND
 from clipprobe.yamltext import parse_yaml
 from clipprobe.zeroshot.prompts import TEMPLATES
@@ -96,15 +96,6 @@ class Thresholds(Settings):
     ] = None
     """NAME=NUMBER: exit with 1 when the lower end of that headline figure is under the number;
     repeat for more."""
-
-
-def hold(settings: Thresholds, summary: Mapping[str, Any]) -> bool:
-    """Hold the headline of a summary to the thresholds; False where there are none.
-
-    Raises:
-        ThresholdCrossedError: a lower end lies under its threshold, or is undefined.
-    """
-    return enforce(headline_figures(summary), settings.fail_under)
 
 
 @dataclass(frozen=True)

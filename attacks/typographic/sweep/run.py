@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -24,7 +23,7 @@ from clipprobe.memory import fitting_batch
 from clipprobe.runs import RunView
 from clipprobe.settings import takes
 from clipprobe.study import Plan, Study, Workload, carry_out
-from clipprobe.thresholds import check_thresholds, enforce, headline_figures
+from clipprobe.thresholds import check_thresholds, hold
 from clipprobe.zeroshot.prompts import check_templates
 
 #: Figures of the headline that can have a threshold: better when higher, better when lower.
@@ -56,15 +55,6 @@ def sweep(clip: Encoder, settings: TypographicSweep) -> RunView:
     run = carry_out(SWEEP, settings, clip).run
     hold(settings, run.summary)
     return run
-
-
-def hold(settings: TypographicSweep, summary: Mapping[str, Any]) -> bool:
-    """Hold the headline of a sweep to the thresholds of its settings; False where there are none.
-
-    Raises:
-        ThresholdCrossedError: one was crossed.
-    """
-    return enforce(headline_figures(summary), settings.fail_under, settings.fail_over)
 
 
 def grid_of(settings: TypographicSweep) -> tuple[Grid, Words]:

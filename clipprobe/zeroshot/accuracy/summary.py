@@ -10,10 +10,10 @@ from clipprobe.zeroshot.accuracy.diagnostics import Effect
 from clipprobe.zeroshot.accuracy.measures import Accuracy
 
 _MOST_ROWS = 10
-FIGURES = ("zero_shot", "top_5", "mean_per_class", "calibration_error")
-"""Of the headline, in order."""
-HIGHER, LOWER = FIGURES[:3], FIGURES[3:]
-"""Which are better when higher, and when lower."""
+HIGHER = ("zero_shot", "top_5", "mean_per_class")
+"""Figures of the headline that are better when higher."""
+LOWER = ("calibration_error",)
+"""Those that are better when lower."""
 
 
 def summarise(
@@ -28,15 +28,15 @@ def summarise(
     """All figures with their intervals; where ``hold`` says why, totals alone."""
     summary: dict[str, Any] = {
         "headline": [
-            _item(FIGURES[0], accuracy.top_1, "Share of images whose best class is the label."),
-            _item(FIGURES[1], accuracy.top_5, "Share whose label is among the best five classes."),
+            _item(HIGHER[0], accuracy.top_1, "Share of images whose best class is the label."),
+            _item(HIGHER[1], accuracy.top_5, "Share whose label is among the best five classes."),
             _item(
-                FIGURES[2],
+                HIGHER[2],
                 accuracy.mean_per_class,
                 "Mean recall over classes; its interval resamples classes.",
             ),
             _item(
-                FIGURES[3],
+                LOWER[0],
                 calibrated.error,
                 "How far shares are from the rate of right answers, 15 bins; chance alone gives "
                 f"{calibrated.floor:.3f} here.",

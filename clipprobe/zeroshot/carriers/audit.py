@@ -18,7 +18,7 @@ from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
 from clipprobe.stimuli import PILLOW
 from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
-from clipprobe.thresholds import check_thresholds
+from clipprobe.thresholds import check_thresholds, hold
 from clipprobe.tracing import Score, trace
 from clipprobe.tracing.report import unit_rows
 from clipprobe.tracing.sizes import LEAST
@@ -29,7 +29,7 @@ from clipprobe.zeroshot.class_score import check_class, class_score
 from clipprobe.zeroshot.limits.questions import ImageQuestion, image_of
 from clipprobe.zeroshot.limits.tasks import TASKS, questions
 from clipprobe.zeroshot.question import Question, question
-from clipprobe.zeroshot.settings import CarriersAudit, hold
+from clipprobe.zeroshot.settings import CarriersAudit
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip

@@ -18,7 +18,7 @@ from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
 from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 from clipprobe.study.workload import nothing
-from clipprobe.thresholds import check_thresholds
+from clipprobe.thresholds import check_thresholds, hold
 from clipprobe.zeroshot.classifier import build_classifier
 from clipprobe.zeroshot.embedded import EmbeddedImages, embed_in_parts, label_rows
 from clipprobe.zeroshot.few_shot.concepts import concept_images
@@ -27,7 +27,7 @@ from clipprobe.zeroshot.few_shot.report import build_page
 from clipprobe.zeroshot.few_shot.summary import Measured, draw_rows, figures, summarise
 from clipprobe.zeroshot.few_shot.sweep import Cell, LabelledVectors, run_cell
 from clipprobe.zeroshot.question import Question, question
-from clipprobe.zeroshot.settings import FewShotAudit, hold
+from clipprobe.zeroshot.settings import FewShotAudit
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip

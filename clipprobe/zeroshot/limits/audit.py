@@ -19,7 +19,7 @@ from clipprobe.settings import takes
 from clipprobe.stimuli import PILLOW
 from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 from clipprobe.study.workload import nothing
-from clipprobe.thresholds import check_thresholds
+from clipprobe.thresholds import check_thresholds, hold
 from clipprobe.zeroshot.limits import matched
 from clipprobe.zeroshot.limits.items import Items
 from clipprobe.zeroshot.limits.numbers import measure
@@ -28,7 +28,7 @@ from clipprobe.zeroshot.limits.questions import encode
 from clipprobe.zeroshot.limits.report import build_page
 from clipprobe.zeroshot.limits.tasks import TASKS, questions
 from clipprobe.zeroshot.limits.verdict import judge
-from clipprobe.zeroshot.settings import LimitsAudit, hold
+from clipprobe.zeroshot.settings import LimitsAudit
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
