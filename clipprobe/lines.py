@@ -77,6 +77,11 @@ def listed(parts: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
+def count_words(n: int, what: str) -> str:
+    """``1 image``, ``1,204 images``."""
+    return f"{n:,} {what}" + ("" if n == 1 else "s")
+
+
 def has_half_character(text: str) -> bool:
     """Whether a lone surrogate is in it, which can be neither read as text nor written."""
     return not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text)

@@ -94,7 +94,7 @@ def choose_run(runs: list[RunEntry], *, label: str, key: str) -> RunView | None:
     names = list(views)
     address, memory = st.query_params.get("run"), f"{key} kept"  # a widget forgets in other views
     before = st.session_state.get(memory)
-    linked = from_link(address, shown=before, seen=f"{key} in the address")
+    linked = from_link(address, shown=before, seen=_seen(key))
     chosen = st.session_state.get(key) not in (None, before)  # in the list, just now
     if linked and not chosen:
         st.session_state[key] = st.session_state[memory] = address
@@ -131,6 +131,15 @@ def from_link(value: str | None, *, shown: str | None, seen: str) -> bool:
         return False
     context = get_script_run_ctx()
     return value != before or (context is not None and context.is_history_navigation)
+
+
+def forget_address(key: str) -> None:
+    """Take the next address for a link, whatever it said before: the page has links of its own."""
+    st.session_state.pop(_seen(key), None)
+
+
+def _seen(key: str) -> str:
+    return f"{key} in the address"
 
 
 def _why_not(name: str) -> str:

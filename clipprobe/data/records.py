@@ -212,7 +212,7 @@ def require_readable(n_used: int, failures: Sequence[Failure], name: str) -> Non
     if n_used:
         return
     reasons = "; ".join(f"{failure.id!r}: {failure.reason}" for failure in failures[:3])
-    absent = all(failure.reason == "no such file" for failure in failures)
+    absent = bool(failures) and all(failure.reason == "no such file" for failure in failures)
     raise NoReadableImagesError(
         f"None of the {len(failures)} files of {name!r} could be read as an image ({reasons}): "
         + (

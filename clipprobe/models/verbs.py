@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from clipprobe.cli.common import load_model, result, say
 from clipprobe.cli.verbs import Verb
 from clipprobe.errors import UnknownModelError
+from clipprobe.lines import count_words
 from clipprobe.models.settings import Hooks, Models
 from clipprobe.settings.shared import Terminal
 
@@ -74,8 +75,7 @@ def hooks(settings: Hooks, terminal: Terminal) -> None:
         ],
     }
     result(data, as_json=terminal.as_json, text=lambda: hooks_text(points))
-    points_of = "hook point" if len(points) == 1 else "hook points"
-    say(f"{len(points)} {points_of} of {clip.id}; a unit is written NAME:INDEX.")
+    say(f"{count_words(len(points), 'hook point')} of {clip.id}; a unit is written NAME:INDEX.")
 
 
 def hooks_text(points: list[HookPoint]) -> str:

@@ -1,4 +1,4 @@
-"""Correlation of two sets of effects over units, averaged over texts, with its interval."""
+"""Correlation of two tables over their rows, averaged over their columns, with its interval."""
 
 from __future__ import annotations
 
@@ -16,14 +16,20 @@ from clipprobe.statistics.intervals import cluster_bootstrap
 _N_BOOT = 1000
 
 
-def correlate(left: Floats, right: Floats, ranks: bool, seed: int) -> Estimate:
-    """:func:`correlation` of two sets ``(n, m)``, or of their ranks; the bootstrap resamples
-    units. Undefined with a reason below three units or where an effect is NaN."""
+def correlate(left: Floats, right: Floats, ranks: bool, seed: int, *, absent: str) -> Estimate:
+    """:func:`correlation` of two tables ``(n, m)`` of units, or of their ranks.
+
+    Args:
+        absent: Why a number of ``left`` can be NaN.
+    Returns:
+        With a percentile interval, units resampled; undefined with a reason below three units or
+        where a number is NaN.
+    """
     n = len(left)
     if n < 3:
         return undefined("fewer than three units", n=n)
     if np.isnan(left).any():
-        return undefined("what these directions write themselves cannot be told", n=n)
+        return undefined(absent, n=n)
 
     ranks_of = (_ranks_of_rows(left), _ranks_of_rows(right)) if ranks else None
 

@@ -24,7 +24,7 @@ def show(page: Page) -> None:
     folder = runs_folder()
     name = st.query_params.pop(SHOWN, None)
     before = st.session_state.get("run looked at")
-    if from_link(name, shown=before, seen="shown in the address"):
+    if from_link(name, shown=before, seen=f"{SHOWN} in the address"):
         st.session_state["runs_name"] = st.session_state["run looked at"] = name
     runs = find_runs(folder)
     if not runs:

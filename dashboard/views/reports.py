@@ -9,7 +9,7 @@ from dashboard.address import REPORTS
 from dashboard.components import download, numbers_row, plain, visible
 from dashboard.framing import framed, report_file
 from dashboard.header import Page, show_page
-from dashboard.runs import RunEntry, choose_run, find_runs
+from dashboard.runs import RunEntry, choose_run, find_runs, forget_address
 from dashboard.settings import as_typed, runs_folder
 
 HEIGHT_PX = 900
@@ -63,7 +63,7 @@ def link_inner_runs(run: RunView, runs: list[RunEntry]) -> None:
     ]
     if inner:
         # A click on one is a link, also to the run that the address named before this one.
-        st.session_state.pop("report_run in the address", None)
+        forget_address("report_run")
         with st.container(horizontal=True):
             for item in inner:
                 st.page_link(

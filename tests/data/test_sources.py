@@ -176,6 +176,8 @@ def test_images_that_a_table_does_not_lie_beside_are_looked_for_elsewhere() -> N
     gone = [Failure("1.png", "no such file"), Failure("2.png", "no such file")]
     with pytest.raises(NoReadableImagesError, match="relative to its folder, or to that of --im"):
         require_readable(0, gone, "labels.csv")
+    with pytest.raises(NoReadableImagesError, match=r"None of the 0 files.*such as JPEG"):
+        require_readable(0, [], "labels.csv")
     with pytest.raises(NoReadableImagesError, match="such as JPEG"):
         require_readable(0, [*gone, Failure("3.png", "damaged")], "labels.csv")
 

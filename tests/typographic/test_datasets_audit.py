@@ -95,6 +95,10 @@ def test_the_layout_can_be_named(toy: Callable[..., Any], scam: Path, tmp_path: 
         )
     with pytest.raises(DataError, match="holds Parquet files and no images beside them"):
         audit_typographic(toy(reads=True), scam.parent, out=tmp_path / "c")
+    (tmp_path / "loose").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "loose" / "a.png")
+    with pytest.raises(DataError, match="has a label: put them"):
+        audit_typographic(toy(reads=True), tmp_path / "loose", out=tmp_path / "c")
 
 
 def test_planned_words_are_written_with_their_controls(

@@ -16,6 +16,7 @@ from clipprobe.arrays import Floats
 from clipprobe.report import Block, Numbers, Page, Paragraph, Section, Warning
 from clipprobe.report.words import side_of
 from clipprobe.statistics import Estimate, difference_of_means
+from clipprobe.statistics.resampling import nested
 from clipprobe.study import Outcome
 from clipprobe.tracing.report import (
     CONTROL,
@@ -107,12 +108,16 @@ class GapReport:
         draws = task.score.values(before, half, self.weights)
         low, high = percentile_interval(draws, 0.95)
         defined = low < high
+        # One cluster that spans the sides, and all are drawn over both at once.
+        within = (
+            " within groups" if nested(inside[half].astype(np.int64), task.clusters[half]) else ""
+        )
         return Estimate(
             value=task.score.value(before, half),
             low=low if defined else math.nan,
             high=high if defined else math.nan,
             n=int(half.sum()),
-            method=f"percentile bootstrap of clusters within groups, {len(draws)} draws, 95 %",
+            method=f"percentile bootstrap of clusters{within}, {len(draws)} draws, 95 %",
             reason=""
             if defined
             else "no interval: a resample left a group empty, or all gave the same value",

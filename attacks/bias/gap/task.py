@@ -16,13 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.bias.groups.columns import GroupColumn
+from attacks.bias.groups.columns import LEAST_CLUSTERS, GroupColumn
 from clipprobe.arrays import Floats, Ints
 from clipprobe.errors import DataError, nearest
+from clipprobe.lines import count_words
 from clipprobe.tracing import Score
 from clipprobe.tracing.split import halves
-
-LEAST_CLUSTERS = 5  # on each side of each half
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +75,8 @@ def gap_task(
     )
     if fewest < LEAST_CLUSTERS:
         raise DataError(
-            f"A half of the images has only {fewest} cluster{'s' if fewest > 1 else ''} on one "
-            f"side of {group!r}: what they have in common would pass for the gap, so each half "
+            f"A half of the images has only {count_words(fewest, 'cluster')} on one side of "
+            f"{group!r}: what they have in common would pass for the gap, so each half "
             f"needs {LEAST_CLUSTERS} of both."
         )
     return GapTask(

@@ -26,6 +26,7 @@ GroupSpec = str | Sequence[str] | Mapping[str, str | None]
 
 INFER_FROM = 30  # images per group from which a p-value and an interval are given
 SHOW_FROM = 10  # images per group from which a value is shown at all
+LEAST_CLUSTERS = 5  # of a group on a half: what fewer have in common would pass for the group's
 MAX_GROUPS = 100
 MAX_INTERSECTIONS = 1000  # of several columns: most are too small to show, and counted
 MAX_LEVELS = 127  # groups that can be shown; permuted labels are small integers

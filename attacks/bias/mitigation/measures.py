@@ -15,9 +15,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.bias.groups.columns import GroupColumn
+from attacks.bias.groups.columns import LEAST_CLUSTERS, GroupColumn
 from attacks.bias.measures.association import weighted_effect_sizes
 from attacks.bias.measures.draws import Floats, Ints, bootstrap_weights, generator
+from clipprobe.lines import count_words
 from clipprobe.runs.jsonio import AsJson
 from clipprobe.statistics import (
     Estimate,
@@ -28,7 +29,6 @@ from clipprobe.statistics import (
 )
 
 LEAST = 10  # images of a group on each half
-LEAST_CLUSTERS = 5  # of a group on the scoring half, for an interval: of fewer it has no width
 HALF_TOO_SMALL = f"a half has under {LEAST} images of a group"
 
 
@@ -90,15 +90,14 @@ class Halves:
 
     def told(self, estimate: Estimate) -> Estimate:
         """The estimate, without its interval where a group has under :data:`LEAST_CLUSTERS` on the
-        scoring half."""
+        scoring half: of one cluster no resample differs."""
         if self.clusters is None:
             return estimate
         labels, own = self.column.labels[self.scoring], self.clusters[self.scoring]
         fewest = min(len(np.unique(own[labels == g])) for g in range(len(self.column.levels)))
         if fewest >= LEAST_CLUSTERS:
             return estimate
-        several = f"{fewest} cluster{'s' if fewest > 1 else ''}"
-        reason = f"only {several} of a group on the scoring half"
+        reason = f"only {count_words(fewest, 'cluster')} of a group on the scoring half"
         return replace(estimate, low=math.nan, high=math.nan, reason=reason)
 
     def draws(self, n_boot: int) -> Floats:

@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw
 
 from clipprobe.errors import UnreadableImageError
 from clipprobe.figures.attribution import overlay
+from clipprobe.lines import count_words
 from clipprobe.report import Block, ImageRows, Images, Paragraph, Table
 
 if TYPE_CHECKING:
@@ -182,11 +183,6 @@ def sheet_name(address: str) -> str:
 def range_words(one: Bin) -> str:
     """A stretch of the range."""
     return f"{_short(one.low)} to {_short(one.high)}"
-
-
-def count_words(n: int, what: str) -> str:
-    """``1 image``, ``1,204 images``."""
-    return f"{n:,} {what}" + ("" if n == 1 else "s")
 
 
 def share_words(n: int, total: int) -> str:

@@ -11,7 +11,7 @@ from clipprobe.cli.common import load_model, progress, result, say
 from clipprobe.cli.studies import make_run
 from clipprobe.cli.verbs import Verb
 from clipprobe.errors import ConfigError
-from clipprobe.lines import one_line
+from clipprobe.lines import count_words, one_line
 from clipprobe.neurons.captions.settings import CaptionChoice, CaptionVerb
 from clipprobe.settings.shared import Model, Terminal
 
@@ -58,8 +58,7 @@ def captions(
     printed = rankings if len(units) > len(choice.sites) else _clearest(rankings)
     data = {"claim": rankings[0].claim, "units": [one.to_json() for one in printed]}
     result(data, as_json=terminal.as_json, text=lambda: captions_text(printed))
-    number = "1 unit" if len(rankings) == 1 else f"{len(rankings)} units"
-    say(f"The report on {number} is {settings.out}/report.html.")
+    say(f"The report on {count_words(len(rankings), 'unit')} is {settings.out}/report.html.")
 
 
 def _caption_list(captions: Any, choice: CaptionChoice) -> Any:

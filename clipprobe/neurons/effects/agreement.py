@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 KINDS = ("head", "neuron", "direction")
 _N_PERMUTATIONS = 999
+_NOT_TOLD = "what these directions write themselves cannot be told"
 _NOT_THERE = undefined("made by a version without attribution patching")
 
 
@@ -203,11 +204,12 @@ def agreement(name: str, sites: Sequence[SiteEffects], *, seed: int = 0) -> Agre
     first_order = np.concatenate([one.first_order for one in sites])
     attribution = np.concatenate([one.attribution for one in sites])
     n = len(predicted)
-    pearson = correlate(predicted, measured, False, seed)
-    spearman = correlate(predicted, measured, True, seed)
+    pearson = correlate(predicted, measured, False, seed, absent=_NOT_TOLD)
+    spearman = correlate(predicted, measured, True, seed, absent=_NOT_TOLD)
     attributed, best = _NOT_THERE, predicted
     if not np.isnan(attribution).any():
-        attributed, best = correlate(attribution, measured, True, seed), attribution
+        best = attribution
+        attributed = correlate(best, measured, True, seed, absent=_NOT_TOLD)
     tested = spearman if attributed is _NOT_THERE else attributed
     p = np.nan
     if tested.defined:
@@ -223,7 +225,7 @@ def agreement(name: str, sites: Sequence[SiteEffects], *, seed: int = 0) -> Agre
         pearson=pearson,
         spearman=spearman,
         p=p,
-        first_order=correlate(first_order, measured, True, seed),
+        first_order=correlate(first_order, measured, True, seed, absent=_NOT_TOLD),
         predicted_size=float(np.abs(predicted).mean()),
         measured_size=float(np.abs(measured).mean()),
         attribution=attributed,

@@ -27,12 +27,12 @@ from clipprobe.neurons.instruments.value import UnitValue
 from clipprobe.runs import jsonio
 from clipprobe.statistics import Estimate, undefined
 
-NONE_COMPARED = "this unit, or every other, is constant over the images"
-
 if TYPE_CHECKING:
     from clipprobe.hooks import HookPoint
     from clipprobe.hooks.units import Site
     from clipprobe.models import Clip
+
+NONE_COMPARED = "this unit, or every other, is constant over the images"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

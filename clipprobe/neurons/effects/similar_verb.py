@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from clipprobe.cli.common import load_model, open_images, progress, result, say
 from clipprobe.cli.studies import make_run
 from clipprobe.cli.verbs import Verb
+from clipprobe.lines import count_words
 from clipprobe.neurons.effects.settings import SimilarTest
 from clipprobe.settings.shared import Model, Terminal
 
@@ -34,7 +35,7 @@ def similar_text(result: SimilarUnits) -> str:
     from clipprobe.neurons.effects.similar import NONE_COMPARED
     from clipprobe.report.numbers import ends
 
-    images = "1 image" if result.n_images == 1 else f"{result.n_images} images"
+    images = count_words(result.n_images, "image")
     if not result.n_units:
         beside = NONE_COMPARED
     elif result.n_images < 4:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from clipprobe.neurons.atlas.showing import count_words, share_words
+from clipprobe.lines import count_words
+from clipprobe.neurons.atlas.showing import share_words
 from clipprobe.neurons.atlas.unit import Unit
 from clipprobe.neurons.atlas.unit_table import UnitTable
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clipprobe.neurons.atlas.showing import count_words, map_reach
+from clipprobe.lines import count_words
+from clipprobe.neurons.atlas.showing import map_reach
 from clipprobe.neurons.instruments.rows import Verdict
 from clipprobe.neurons.sheet.context import SheetContext
 from clipprobe.neurons.sheet.finding import finding, prevailing
